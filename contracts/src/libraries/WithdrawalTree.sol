@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice Keccak tree over an epoch's withdrawals. Pairs are hashed in ascending order, so that a path needs no
+/// directions; a node without a partner moves up as it is. Leaves (12 bytes) and nodes (64 bytes) cannot be confused.
+library WithdrawalTree {
+    function leaf(uint32 account, uint8 asset, uint64 amount) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(uint24(account), asset, amount));
+    }
+
+    /// @notice Root over `leaves`, which are overwritten; zero for none.
+    function root(bytes32[] memory leaves) internal pure returns (bytes32) {
+        uint256 length = leaves.length;
+        if (length == 0) return 0;
+        while (length > 1) {
+            uint256 half = length >> 1;
+            for (uint256 i = 0; i < half; ++i) {
+                leaves[i] = _pair(leaves[2 * i], leaves[2 * i + 1]);
+            }
+            if (length & 1 == 1) leaves[half] = leaves[length - 1];
+            length = half + (length & 1);
+        }
+        return leaves[0];
+    }
+
+    function climb(bytes32 node, bytes32[] calldata path) internal pure returns (bytes32) {
+        for (uint256 i = 0; i < path.length; ++i) {
+            node = _pair(node, path[i]);
+        }
+        return node;
+    }
+
+    function _pair(bytes32 a, bytes32 b) private pure returns (bytes32 hash) {
+        (bytes32 low, bytes32 high) = a < b ? (a, b) : (b, a);
+        assembly ("memory-safe") {
+            mstore(0x00, low)
+            mstore(0x20, high)
+            hash := keccak256(0x00, 0x40)
+        }
+    }
+}

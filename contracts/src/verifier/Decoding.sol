@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {GoldilocksExtension} from "./GoldilocksExtension.sol";
+import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+
+/// @title Little-endian field elements of the wire
+/// @notice Four elements share a word. Bytes are swapped in all four at once, and all four are compared with p at once:
+/// x >= p iff x + 2^32 - 1 carries out of 64 bits, which the top bits of x and of (x without top bit) + 2^32 - 1 show.
+library Decoding {
+    uint256 internal constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
+    uint256 internal constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
+    uint256 internal constant CARRY = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
+    uint256 internal constant ODD_1 = 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF;
+    uint256 internal constant ODD_2 = 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF;
+    uint256 internal constant ODD_4 = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
+
+    /// Reverses the bytes of each 64-bit quarter.
+    function swap(uint256 x) internal pure returns (uint256 y) {
+        assembly ("memory-safe") {
+            y := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
+            y := or(shl(16, and(y, ODD_2)), and(shr(16, y), ODD_2))
+            y := or(shl(32, and(y, ODD_4)), and(shr(32, y), ODD_4))
+        }
+    }
+
+    /// Decodes `count` elements of EF from calldata to packed words in memory; rejects what is not canonical.
+    function extensions(uint256 from, uint256 count, uint256 to) internal pure {
+        uint256 bad;
+        assembly ("memory-safe") {
+            let end := add(from, and(shl(4, count), not(31)))
+            let x
+            for {} 1 {} {
+                x := calldataload(from)
+                if iszero(lt(from, end)) {
+                    if iszero(and(count, 1)) { break }
+                    x := and(x, shl(128, not(0)))
+                }
+                x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
+                x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
+                x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
+                bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                mstore(to, or(shr(192, x), and(x, shl(128, 0xFFFFFFFFFFFFFFFF))))
+                if iszero(lt(from, end)) { break }
+                mstore(add(to, 32), or(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), shl(128, and(x, 0xFFFFFFFFFFFFFFFF))))
+                from := add(from, 32)
+                to := add(to, 64)
+            }
+            bad := and(bad, TOP)
+        }
+        if (bad != 0) revert IStarkErrors.Element();
+    }
+
+    /// Rejects a single element of F in calldata that is not canonical.
+    function requireCanonical(uint256 from) internal pure {
+        uint256 x;
+        assembly ("memory-safe") {
+            x := calldataload(from)
+        }
+        if (swap(x) >> 192 >= GoldilocksExtension.P) revert IStarkErrors.Element();
+    }
+
+    /// The same for the `count` <= 4 elements that start a memory word.
+    function requireCanonicalWord(uint256 ptr, uint256 count) internal pure {
+        uint256 bad;
+        assembly ("memory-safe") {
+            let x := and(mload(ptr), not(shr(shl(6, count), not(0))))
+            x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
+            x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
+            x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
+            bad := and(and(x, add(and(x, NOT_TOP), CARRY)), TOP)
+        }
+        if (bad != 0) revert IStarkErrors.Element();
+    }
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
+import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Decoding} from "./Decoding.sol";
+import {ConstraintsAtZeta, Evaluation, Opened} from "./Constraints.sol";
+import {Transcript, Transcripts} from "./Transcript.sol";
+import {Shapes} from "./Shapes.sol";
+import {Key, Table, VerificationKeys} from "./VerificationKey.sol";
+
+/// Calldata offsets of the parts of a head, in the order of the wire (docs/proof-format.md section 4).
+struct Layout {
+    uint256 capLength;
+    uint256 mainCap;
+    uint256 lookupWitness;
+    uint256 permutationCap;
+    uint256 terminals;
+    uint256 terminalCount;
+    uint256 quotientCap;
+    uint256 randomCap;
+    uint256 oodWitness;
+    uint256 opened;
+    uint256 openedCount;
+    uint256 batchWitness;
+    uint256 rounds;
+    uint256 roundLength;
+    uint256 finalPoly;
+    uint256 queryWitness;
+    uint256 end;
+}
+
+/// What the transcript yields.
+struct Challenges {
+    uint256 lookupAlpha;
+    uint256 lookupBeta;
+    uint256 alpha;
+    uint256 zeta;
+    uint256 lambda;
+    /// one word per FRI round
+    uint256[] betas;
+    uint256[] indices;
+}
+
+/// @title Everything of a proof but its queries
+library Head {
+    using Transcripts for Transcript;
+
+    uint256 private constant P = 0xFFFFFFFF00000001;
+    /// p << 137: two lanes of a sum, reduced in the upper one only (see `addMessages`).
+    uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
+
+    function measure(Key memory k, uint256 head) internal pure returns (Layout memory l) {
+        unchecked {
+            uint256 cap = 32 << k.cap;
+            uint256 p = head;
+            for (uint256 i; i < k.tables.length; ++i) {
+                Table memory t = k.tables[i];
+                uint256 shape = VerificationKeys.shapeOf(k, t);
+                for (uint256 tree; tree < 4; ++tree) {
+                    l.openedCount += Shapes.columns(shape, tree) * Shapes.points(shape, tree);
+                }
+                if (t.columns != 0) l.terminalCount += 1;
+            }
+            l.capLength = cap;
+            l.mainCap = p;
+            p += cap;
+            l.lookupWitness = p;
+            if (k.lookupPow != 0) p += 8;
+            l.permutationCap = p;
+            p += cap;
+            l.terminals = p;
+            p += 16 * l.terminalCount;
+            l.quotientCap = p;
+            p += cap;
+            l.randomCap = p;
+            p += cap;
+            l.oodWitness = p;
+            if (k.oodPow != 0) p += 8;
+            l.opened = p;
+            p += 16 * l.openedCount;
+            l.batchWitness = p;
+            if (k.batchPow != 0) p += 8;
+            l.rounds = p;
+            l.roundLength = cap + (k.commitPow != 0 ? 8 : 0);
+            p += k.rounds * l.roundLength;
+            l.finalPoly = p;
+            p += 16 << k.finalLog;
+            l.queryWitness = p;
+            if (k.queryPow != 0) p += 8;
+            l.end = p;
+        }
+    }
+
+    /// Decodes all elements of a head, in the order of the wire, to packed words.
+    function decode(Key memory k, Layout memory l)
+        internal
+        pure
+        returns (uint256 terminals, uint256 opened, uint256 finalPoly)
+    {
+        unchecked {
+            terminals = allocate(l.terminalCount);
+            opened = allocate(l.openedCount + 1);
+            finalPoly = allocate(1 << k.finalLog);
+            if (k.lookupPow != 0) Decoding.requireCanonical(l.lookupWitness);
+            Decoding.extensions(l.terminals, l.terminalCount, terminals);
+            if (k.oodPow != 0) Decoding.requireCanonical(l.oodWitness);
+            Decoding.extensions(l.opened, l.openedCount, opened);
+            if (k.batchPow != 0) Decoding.requireCanonical(l.batchWitness);
+            if (k.commitPow != 0) {
+                for (uint256 r; r < k.rounds; ++r) {
+                    Decoding.requireCanonical(l.rounds + r * l.roundLength + l.capLength);
+                }
+            }
+            Decoding.extensions(l.finalPoly, 1 << k.finalLog, finalPoly);
+            if (k.queryPow != 0) Decoding.requireCanonical(l.queryWitness);
+        }
+    }
+
+    /// Replays the transcript (section 3).
+    function replay(Key memory k, Layout memory l, bytes32 context) internal pure returns (Challenges memory c) {
+        unchecked {
+            Transcript memory t = Transcripts.open(
+                context,
+                16 * l.openedCount + 4 * l.capLength + k.seedBatchLength + k.seedPcsLength + k.seedFriLength
+                    + 16 * (k.tables.length + l.terminalCount) + (16 << k.finalLog) + 256
+            );
+            t.absorbMemory(k.seedBatchAt, k.seedBatchLength);
+            for (uint256 i; i < k.tables.length; ++i) t.absorbSmall(k.tables[i].logHeight + 1);
+            t.absorbCalldata(l.mainCap, l.capLength);
+            if (k.lookupPow != 0 && !t.grind(k.lookupPow, l.lookupWitness)) revert IStarkErrors.LookupPow();
+            c.lookupAlpha = t.ext();
+            c.lookupBeta = t.ext();
+            t.absorbCalldata(l.permutationCap, l.quotientCap - l.permutationCap);
+            c.alpha = t.ext();
+            t.absorbCalldata(l.quotientCap, 2 * l.capLength);
+            if (k.oodPow != 0 && !t.grind(k.oodPow, l.oodWitness)) revert IStarkErrors.OodPow();
+            c.zeta = t.ext();
+            t.absorbMemory(k.seedPcsAt, k.seedPcsLength);
+            t.absorbCalldata(l.opened, 16 * l.openedCount);
+            if (k.batchPow != 0 && !t.grind(k.batchPow, l.batchWitness)) revert IStarkErrors.BatchPow();
+            c.lambda = t.ext();
+            t.absorbMemory(k.seedFriAt, k.seedFriLength);
+            c.betas = new uint256[](k.rounds);
+            for (uint256 r; r < k.rounds; ++r) {
+                uint256 ptr = l.rounds + r * l.roundLength;
+                t.absorbCalldata(ptr, l.capLength);
+                if (k.commitPow != 0 && !t.grind(k.commitPow, ptr + l.capLength)) revert IStarkErrors.CommitPow();
+                c.betas[r] = t.ext();
+            }
+            t.absorbCalldata(l.finalPoly, 16 << k.finalLog);
+            if (k.queryPow != 0 && !t.grind(k.queryPow, l.queryWitness)) revert IStarkErrors.QueryPow();
+            c.indices = new uint256[](k.queries);
+            uint256 mask = (1 << k.height) - 1;
+            for (uint256 i; i < k.queries; ++i) c.indices[i] = t.word() & mask;
+        }
+    }
+
+    /// Terminals and public messages sum to zero (section 5.3, step 4). Returns prefix(bus), one word per bus.
+    function checkBuses(Key memory k, Challenges memory c, bytes calldata messages, uint256 terminals, uint256 count)
+        internal
+        pure
+        returns (uint256 prefixes)
+    {
+        unchecked {
+            uint256 width = k.messageWidth;
+            uint256 powers = allocate(width + 4);
+            // entry j belongs to beta^(width - 1 - j), as two lanes: a1 << 137 | a0
+            uint256 power = 1;
+            for (uint256 j = width; j != 0; --j) {
+                store(powers + 32 * (j - 1), (power & type(uint64).max) | ((power >> 128) << 137));
+                power = G.mul(power, c.lookupBeta);
+            }
+            prefixes = allocate(k.buses);
+            for (uint256 bus; bus < k.buses; ++bus) {
+                uint256 index = VerificationKeys.read(k.prefixesAt + bus, 1);
+                store(prefixes + 32 * bus, G.add(c.lookupAlpha, G.scale(power, index + 1)));
+            }
+            (uint256 numerator, uint256 denominator) = addMessages(k, messages, prefixes, powers);
+            uint256 sum;
+            for (uint256 i; i < count; ++i) sum = G.add(sum, G.word(terminals + 32 * i));
+            if (denominator == 0 || G.add(numerator, G.mul(sum, denominator)) != 0) revert IStarkErrors.Bus();
+        }
+    }
+
+    /// Sum of 1 / D over the messages as one fraction. A fingerprint is sum m_i beta^(k-1-i): with two lanes in a word,
+    /// one MULMOD by p << 137 multiplies both, leaves the lower product (128 bits) whole and reduces the upper one, so
+    /// that hundreds of terms add up without a carry. Words of four zero fields (padding) cost nothing.
+    function addMessages(Key memory k, bytes calldata messages, uint256 prefixes, uint256 powers)
+        private
+        pure
+        returns (uint256 numerator, uint256 denominator)
+    {
+        uint256 buses = k.buses;
+        uint256 widths = k.widthsAt;
+        uint256 indices = k.prefixesAt;
+        uint256 maxWidth = k.messageWidth;
+        uint256 bad;
+        denominator = 1;
+        assembly ("memory-safe") {
+            function product(a, b) -> r {
+                let a0 := and(a, 0xFFFFFFFFFFFFFFFF)
+                let a1 := shr(128, a)
+                let b0 := and(b, 0xFFFFFFFFFFFFFFFF)
+                let b1 := shr(128, b)
+                r :=
+                    or(
+                        shl(128, mod(add(mul(a0, b1), mul(a1, b0)), P)),
+                        mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
+                    )
+            }
+            let p := messages.offset
+            let end := add(p, messages.length)
+            for {} lt(p, end) {} {
+                let bus := byte(0, calldataload(p))
+                p := add(p, 1)
+                if or(iszero(lt(bus, buses)), eq(255, byte(0, mload(add(indices, bus))))) {
+                    bad := 0x8000000000000000800000000000000080000000000000008000000000000000
+                    break
+                }
+                let width := byte(0, mload(add(widths, bus)))
+                let weight := add(powers, shl(5, sub(maxWidth, width)))
+                let fieldsEnd := add(p, shl(3, width))
+                let acc := 0
+                for {} lt(p, fieldsEnd) {} {
+                    let x := calldataload(p)
+                    p := add(p, 32)
+                    if gt(p, fieldsEnd) {
+                        let excess := shl(3, sub(p, fieldsEnd))
+                        x := shl(excess, shr(excess, x))
+                    }
+                    if x {
+                        bad := or(bad, and(x, add(and(x, 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF), 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)))
+                        acc :=
+                            add(
+                                acc,
+                                add(
+                                    add(
+                                        mulmod(shr(192, x), mload(weight), LANES),
+                                        mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
+                                    ),
+                                    add(
+                                        mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
+                                        mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
+                                    )
+                                )
+                            )
+                    }
+                    weight := add(weight, 128)
+                }
+                p := fieldsEnd
+                // prefix - fingerprint; the lanes are below 2^137 and 2^74
+                let d := mload(add(prefixes, shl(5, bus)))
+                d :=
+                    or(
+                        shl(128, mod(sub(add(shr(128, d), shl(12, P)), shr(137, acc)), P)),
+                        mod(sub(add(and(d, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF)), P)
+                    )
+                numerator := product(numerator, d)
+                numerator := add(numerator, denominator)
+                numerator := or(shl(128, mod(shr(128, numerator), P)), mod(and(numerator, 0x1FFFFFFFFFFFFFFFF), P))
+                denominator := product(denominator, d)
+            }
+            bad := or(iszero(eq(p, end)), and(bad, 0x8000000000000000800000000000000080000000000000008000000000000000))
+        }
+        if (bad != 0) revert IStarkErrors.Message();
+    }
+
+    /// Constraints of every table (section 5.3, steps 5 to 10).
+    function checkConstraints(
+        Key memory k,
+        Challenges memory c,
+        uint256 prefixes,
+        uint256 terminals,
+        uint256 opened,
+        uint256 roots
+    ) internal pure {
+        unchecked {
+            Evaluation memory e;
+            e.lookupBeta = c.lookupBeta;
+            e.alpha = c.alpha;
+            e.zeta = c.zeta;
+            e.rootsAt = roots;
+            e.prefixesAt = prefixes;
+            e.zetaPowersAt = allocate(33);
+            uint256 power = c.zeta;
+            for (uint256 i; i < 33; ++i) {
+                store(e.zetaPowersAt + 32 * i, power);
+                power = G.mul(power, power);
+            }
+            uint256 zetaMinusOne = G.sub(c.zeta, 1);
+            if (zetaMinusOne == 0) revert IStarkErrors.OodPoint();
+            e.inverseZetaMinusOne = G.inverse(zetaMinusOne);
+
+            uint256 count = k.tables.length;
+            uint256 nodes;
+            Opened[] memory o = new Opened[](count);
+            uint256 ptr = opened + 128 * count; // past the random tree
+            for (uint256 i; i < count; ++i) {
+                Table memory t = k.tables[i];
+                if (t.operations > nodes) nodes = t.operations;
+                o[i].localAt = ptr;
+                ptr += 32 * (t.width + 2);
+                o[i].nextAt = ptr;
+                if (t.readsNext != 0) ptr += 32 * (t.width + 2);
+            }
+            for (uint256 i; i < count; ++i) {
+                o[i].quotientAt = ptr;
+                ptr += 128 << k.tables[i].logChunks;
+            }
+            for (uint256 i; i < count; ++i) {
+                uint256 width = 64 * (k.tables[i].columns + 2);
+                if (k.tables[i].columns == 0) continue;
+                o[i].permutationAt = ptr;
+                o[i].permutationNextAt = ptr + width;
+                o[i].terminal = G.word(terminals);
+                ptr += 2 * width;
+                terminals += 32;
+            }
+            e.nodesAt = allocate(nodes + 3) + 96;
+            for (uint256 i; i < count; ++i) ConstraintsAtZeta.check(k, k.tables[i], e, o[i]);
+        }
+    }
+
+    /// Sums of the opened values in the batching (section 5.4): one word per height and opening point, at
+    /// sums + 64 height (at zeta) and sums + 64 height + 32 (at the next point).
+    function batchOpened(Key memory k, uint256 lambda, uint256 opened) internal pure returns (uint256 sums) {
+        unchecked {
+            sums = allocate(66);
+            uint256 factors = allocate(33);
+            for (uint256 i; i < 33; ++i) {
+                store(sums + 64 * i, 0);
+                store(sums + 64 * i + 32, 0);
+                store(factors + 32 * i, 1);
+            }
+            for (uint256 tree; tree < 4; ++tree) {
+                for (uint256 i; i < k.tables.length; ++i) {
+                    uint256 shape = VerificationKeys.shapeOf(k, k.tables[i]);
+                    uint256 width = Shapes.columns(shape, tree);
+                    uint256 height = Shapes.height(shape);
+                    for (uint256 point; point < Shapes.points(shape, tree); ++point) {
+                        (uint256 sum, uint256 power) = horner(opened, width, lambda);
+                        uint256 factor = G.word(factors + 32 * height);
+                        uint256 ptr = sums + 64 * height + 32 * point;
+                        store(ptr, G.add(G.word(ptr), G.mul(factor, sum)));
+                        store(factors + 32 * height, G.mul(factor, power));
+                        opened += 32 * width;
+                    }
+                }
+            }
+        }
+    }
+
+    /// sum of lambda^i v_i over `count` words, and lambda^count
+    function horner(uint256 ptr, uint256 count, uint256 lambda) private pure returns (uint256 sum, uint256 power) {
+        assembly ("memory-safe") {
+            let b0 := and(lambda, 0xFFFFFFFFFFFFFFFF)
+            let b1 := shr(128, lambda)
+            for { let p := add(ptr, shl(5, count)) } gt(p, ptr) {} {
+                p := sub(p, 32)
+                let v := mload(p)
+                let a0 := and(sum, 0xFFFFFFFFFFFFFFFF)
+                let a1 := shr(128, sum)
+                sum :=
+                    or(
+                        shl(128, mod(add(shr(128, v), add(mul(a0, b1), mul(a1, b0))), P)),
+                        mod(add(and(v, 0xFFFFFFFFFFFFFFFF), add(mul(a0, b0), mul(7, mul(a1, b1)))), P)
+                    )
+            }
+        }
+        power = 1;
+        uint256 square = lambda;
+        for (; count != 0; count >>= 1) {
+            if (count & 1 != 0) power = G.mul(power, square);
+            square = G.mul(square, square);
+        }
+    }
+
+    function allocate(uint256 words) internal pure returns (uint256 ptr) {
+        assembly ("memory-safe") {
+            ptr := mload(0x40)
+            mstore(0x40, add(ptr, shl(5, words)))
+        }
+    }
+
+    function store(uint256 ptr, uint256 value) internal pure {
+        assembly ("memory-safe") {
+            mstore(ptr, value)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+"""The one table of parameters of version 1 of the statement.
+
+Everything that sizes the statement is here: what a user may do per batch, what an epoch may hold, and the
+tiers of trace heights. The contract and the node read the same numbers (``docs/protocol.md``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = 1
+
+COMMITMENT_DEPTH: Final = 10
+"""Depth of a batch's commitment tree."""
+MAX_COUNT: Final = 1 << COMMITMENT_DEPTH
+"""Most commitments in one batch."""
+STATE_DEPTH: Final = 24
+"""Depth of the state tree: 20 bits of account, 4 bits of slot."""
+KEY_DEPTH: Final = 20
+"""Depth of an account's one-time key tree."""
+MAX_ENTRIES: Final = 64
+"""Most entries in one bundle."""
+QUANTITY_CAP: Final = (2**31 - 1) // MAX_COUNT
+"""Most lots per bundle, market and side, so that a batch's totals stay below 2^31."""
+MAX_QUEUE: Final = 64
+"""Most queue entries that apply before one batch (Q)."""
+MAX_BATCHES: Final = 16
+"""Most batches in one epoch (K)."""
+MAX_MARKETS: Final = 16
+ASSETS: Final = 14
+FEE_ACCOUNT: Final = 0
+INSURANCE_ACCOUNT: Final = 1
+FIRST_ACCOUNT: Final = 2
+PPM: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class ProofParameters:
+    """How the statement is proven; see ``docs/proofs.md`` for the security they give."""
+
+    log_blowup: int = 3
+    num_queries: int = 28
+    query_pow_bits: int = 20
+    max_log_arity: int = 3
+    log_final_poly_len: int = 5
+    cap_height: int = 4
+
+
+PROOF: Final = ProofParameters()
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Log2 of the trace heights, one for each matrix of the program, in its order."""
+
+    index: int
+    name: str
+    log_heights: tuple[int, ...]
+
+
+MATRICES: Final = ("poseidon2", "limbs", "nodes", "entries", "batches")
+TIERS: Final = (
+    Tier(0, "small", (12, 13, 11, 8, 7)),
+    Tier(1, "medium", (14, 15, 14, 10, 11)),
+    Tier(2, "large", (18, 19, 17, 14, 13)),
+    Tier(3, "maximal", (17, 20, 16, 16, 15)),
+)
+"""The witness builder takes the first that holds the epoch. ``maximal`` holds the worst single batch."""

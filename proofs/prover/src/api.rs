@@ -1,0 +1,238 @@
+//! Python face of the prover: converts and checks arguments, releases the GIL for long work.
+
+use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
+use p3_goldilocks::Goldilocks;
+use p3_matrix::dense::RowMajorMatrix;
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::mmcs::Val;
+use crate::prove::{ProveError, prove as make_proof, prove_and_verify as make_judged_proof};
+use crate::tape::{ORDER, Tape, TapeError};
+use crate::vk::{Params, Setup, SetupError};
+use crate::witness::{self, Derived, WitnessError};
+use crate::{progress, security, wire};
+
+create_exception!(
+    _native,
+    ProofError,
+    PyException,
+    "Refused input or failed proof; args are (code, message)."
+);
+
+fn raise(error: &dyn std::fmt::Display) -> PyErr {
+    let text = error.to_string();
+    let (code, message) = text.split_once(": ").unwrap_or(("error", &text));
+    ProofError::new_err((code.to_owned(), message.to_owned()))
+}
+
+impl From<TapeError> for PyErr {
+    fn from(e: TapeError) -> Self {
+        raise(&e)
+    }
+}
+impl From<SetupError> for PyErr {
+    fn from(e: SetupError) -> Self {
+        raise(&e)
+    }
+}
+impl From<ProveError> for PyErr {
+    fn from(e: ProveError) -> Self {
+        raise(&e)
+    }
+}
+impl From<WitnessError> for PyErr {
+    fn from(e: WitnessError) -> Self {
+        raise(&e)
+    }
+}
+
+fn argument(what: &str) -> PyErr {
+    ProofError::new_err(("argument", what.to_owned()))
+}
+
+fn matrix(table: usize, array: &PyReadonlyArray2<'_, u64>) -> PyResult<RowMajorMatrix<Val>> {
+    let values = array
+        .as_slice()
+        .map_err(|_| argument("an array is not contiguous in C order"))?;
+    if values.iter().any(|v| *v >= ORDER) {
+        return Err(argument(&format!("array {table} holds a value that is not canonical")));
+    }
+    let width = array.shape()[1];
+    if width == 0 {
+        return Err(argument("an array has no columns"));
+    }
+    Ok(RowMajorMatrix::new(values.iter().map(|v| Goldilocks::new(*v)).collect(), width))
+}
+
+fn matrices(arrays: &[PyReadonlyArray2<'_, u64>]) -> PyResult<Vec<RowMajorMatrix<Val>>> {
+    arrays.iter().enumerate().map(|(i, a)| matrix(i, a)).collect()
+}
+
+fn array<'py>(py: Python<'py>, values: Vec<u64>, width: usize) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let height = values.len() / width;
+    let array = numpy::ndarray::Array2::from_shape_vec((height, width), values).map_err(|_| argument("shape"))?;
+    Ok(array.into_pyarray(py))
+}
+
+fn params(dict: &Bound<'_, PyDict>) -> PyResult<Params> {
+    let mut values = [0; 10];
+    for (value, name) in values.iter_mut().zip(Params::NAMES) {
+        let item = dict.get_item(name)?.ok_or_else(|| argument(&format!("parameter {name} is missing")))?;
+        *value = item.extract().map_err(|_| argument(&format!("parameter {name} is not in 0..=255")))?;
+    }
+    if dict.len() != values.len() {
+        return Err(argument("unknown parameter"));
+    }
+    Ok(Params::from_array(values))
+}
+
+/// Verification key of a tape with fixed heights and parameters.
+#[pyfunction]
+fn setup<'py>(
+    py: Python<'py>,
+    tape: &[u8],
+    log_heights: Vec<usize>,
+    parameters: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let parameters = params(parameters)?;
+    let setup = py.detach(|| Setup::new(tape, &log_heights, parameters))?;
+    Ok(PyBytes::new(py, &setup.bytes))
+}
+
+/// Wire proof; the traces are not checked against the constraints.
+#[pyfunction]
+fn prove<'py>(
+    py: Python<'py>,
+    vk: &[u8],
+    context: [u8; 32],
+    traces: Vec<PyReadonlyArray2<'py, u64>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let traces = matrices(&traces)?;
+    let proof = py.detach(|| make_proof(&Setup::parse(vk)?, &context, &traces))?;
+    Ok(PyBytes::new(py, &proof))
+}
+
+/// As `prove`, judged by Plonky3's own verifier; the tables must balance among themselves. For tests.
+#[pyfunction]
+fn prove_and_verify<'py>(
+    py: Python<'py>,
+    vk: &[u8],
+    context: [u8; 32],
+    traces: Vec<PyReadonlyArray2<'py, u64>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let traces = matrices(&traces)?;
+    let proof = py.detach(|| make_judged_proof(&Setup::parse(vk)?, &context, &traces))?;
+    Ok(PyBytes::new(py, &proof))
+}
+
+/// Fraction of the running (or last) proof that is done.
+#[pyfunction]
+fn prove_progress() -> f64 {
+    progress::fraction()
+}
+
+/// Byte lengths of a proof's head and of one query record.
+#[pyfunction]
+fn proof_lengths(vk: &[u8]) -> PyResult<(usize, usize)> {
+    Ok(wire::lengths(&Setup::parse(vk)?))
+}
+
+/// Bits of security per error source, as {"conjectured": {...}, "proven": {...}, ...}.
+#[pyfunction]
+fn security_report<'py>(py: Python<'py>, vk: &[u8]) -> PyResult<Bound<'py, PyDict>> {
+    let setup = Setup::parse(vk)?;
+    let out = PyDict::new(py);
+    for (regime, terms) in security::report(&setup) {
+        let dict = PyDict::new(py);
+        for (label, bits) in terms {
+            dict.set_item(label, bits)?;
+        }
+        out.set_item(regime, dict)?;
+    }
+    Ok(out)
+}
+
+/// Fill derived columns: (table, column, node, kind), kind 0 = copy, 1 = inverse or zero.
+#[pyfunction]
+fn fill<'py>(
+    py: Python<'py>,
+    tape: &[u8],
+    derived: Vec<(usize, usize, usize, u8)>,
+    table: usize,
+    inputs: PyReadonlyArray2<'py, u64>,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let mut trace = matrix(table, &inputs)?;
+    let width = inputs.shape()[1];
+    let values = py.detach(|| -> Result<Vec<u64>, PyErr> {
+        let tape = Tape::parse(tape)?;
+        let derived: Vec<Derived> = derived
+            .into_iter()
+            .filter(|d| d.0 == table)
+            .map(|(_, column, node, kind)| Derived { column, node, kind })
+            .collect();
+        witness::fill(witness::table(&tape, table)?, &derived, &mut trace)?;
+        Ok(witness::canonical(&trace.values))
+    })?;
+    array(py, values, width)
+}
+
+/// Messages of one bus and sign (0 send, 1 receive) with non-zero count: rows of (row, count, fields...).
+#[pyfunction]
+fn messages<'py>(
+    py: Python<'py>,
+    tape: &[u8],
+    table: usize,
+    trace: PyReadonlyArray2<'py, u64>,
+    bus: u8,
+    sign: u8,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let trace = matrix(table, &trace)?;
+    let (values, width) = py.detach(|| -> Result<_, PyErr> {
+        let tape = Tape::parse(tape)?;
+        let width = *tape.buses.get(usize::from(bus)).ok_or(WitnessError::Bus(bus))?;
+        let rows = witness::messages(witness::table(&tape, table)?, &trace, bus, sign == 1)?;
+        Ok((rows, 2 + usize::from(width)))
+    })?;
+    array(py, values, width)
+}
+
+type ConstraintViolation = (usize, usize, usize);
+type BusViolation = (u8, Vec<u64>, u64);
+
+/// Broken constraints (table, assert, row) and unbalanced messages (bus, fields, count mod p), at most `limit` each.
+/// `public`: rows of (bus, fields..., zeros), each sent once.
+#[pyfunction]
+#[pyo3(signature = (tape, traces, public, limit = 20))]
+fn check<'py>(
+    py: Python<'py>,
+    tape: &[u8],
+    traces: Vec<PyReadonlyArray2<'py, u64>>,
+    public: PyReadonlyArray2<'py, u64>,
+    limit: usize,
+) -> PyResult<(Vec<ConstraintViolation>, Vec<BusViolation>)> {
+    let traces = matrices(&traces)?;
+    let public = matrix(0, &public)?;
+    py.detach(|| {
+        let tape = Tape::parse(tape)?;
+        let constraints = witness::broken_constraints(&tape, &traces, limit)?;
+        let buses = witness::unbalanced(&tape, &traces, &public, limit)?;
+        Ok((constraints, buses))
+    })
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("ProofError", m.py().get_type::<ProofError>())?;
+    m.add_function(wrap_pyfunction!(setup, m)?)?;
+    m.add_function(wrap_pyfunction!(prove, m)?)?;
+    m.add_function(wrap_pyfunction!(prove_and_verify, m)?)?;
+    m.add_function(wrap_pyfunction!(prove_progress, m)?)?;
+    m.add_function(wrap_pyfunction!(proof_lengths, m)?)?;
+    m.add_function(wrap_pyfunction!(security_report, m)?)?;
+    m.add_function(wrap_pyfunction!(fill, m)?)?;
+    m.add_function(wrap_pyfunction!(messages, m)?)?;
+    m.add_function(wrap_pyfunction!(check, m)?)?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! The native module `commitments._native`: hashing, key trees and the prover.
+//!
+//! This file only registers; every module converts and checks its own arguments.
+
+mod air;
+mod api;
+mod hash;
+mod keytree;
+mod mmcs;
+mod progress;
+mod prove;
+mod security;
+mod tape;
+mod vk;
+mod wire;
+mod witness;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    hash::register(m)?;
+    keytree::register(m)?;
+    api::register(m)?;
+    Ok(())
+}

@@ -1,0 +1,453 @@
+//! The verification key: tape, heights, parameters and everything Plonky3 derives from them (docs/proof-format.md 2).
+
+use p3_air::symbolic::AirLayout;
+use p3_batch_stark::symbolic::{get_log_num_quotient_chunks_for_domain, get_symbolic_constraints};
+use p3_batch_stark::{BatchShape, ProverData};
+use p3_challenger::CanObserve;
+use p3_field::coset::TwoAdicMultiplicativeCoset;
+use p3_field::{PrimeCharacteristicRing, PrimeField64};
+use p3_fri::{FriShape, PcsShape, fold_schedule};
+use p3_lookup::logup::LogUpGadget;
+use p3_lookup::{Kind, Lookup, check_multiplicity_height_bound};
+use thiserror::Error;
+
+use crate::air::{GenAir, bus_name};
+use crate::mmcs::Val;
+use crate::prove::{Challenge, Config, Secrets, make_config};
+use crate::tape::{Tape, TapeError};
+
+pub const RANDOM_CODEWORDS: usize = 2;
+const EXTENSION: usize = 2;
+/// Prefix index of a bus that no table uses.
+pub const UNUSED_BUS: u8 = 255;
+
+#[derive(Debug, Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Tape(#[from] TapeError),
+    #[error("params_{0}: {1}")]
+    Params(&'static str, String),
+    #[error("heights: {0}")]
+    Heights(String),
+    #[error("bus_use: {0}")]
+    Buses(&'static str),
+    #[error("vk_encoding: {0}")]
+    Encoding(&'static str),
+    #[error("shape: Plonky3 refused the shape: {0}")]
+    Shape(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    pub log_blowup: u8,
+    pub num_queries: u8,
+    pub cap_height: u8,
+    pub max_log_arity: u8,
+    pub log_final_poly_len: u8,
+    pub lookup_pow_bits: u8,
+    pub ood_pow_bits: u8,
+    pub batch_pow_bits: u8,
+    pub commit_pow_bits: u8,
+    pub query_pow_bits: u8,
+}
+
+impl Params {
+    pub const NAMES: [&'static str; 10] = [
+        "log_blowup",
+        "num_queries",
+        "cap_height",
+        "max_log_arity",
+        "log_final_poly_len",
+        "lookup_pow_bits",
+        "ood_pow_bits",
+        "batch_pow_bits",
+        "commit_pow_bits",
+        "query_pow_bits",
+    ];
+
+    pub fn from_array(v: [u8; 10]) -> Self {
+        Self {
+            log_blowup: v[0],
+            num_queries: v[1],
+            cap_height: v[2],
+            max_log_arity: v[3],
+            log_final_poly_len: v[4],
+            lookup_pow_bits: v[5],
+            ood_pow_bits: v[6],
+            batch_pow_bits: v[7],
+            commit_pow_bits: v[8],
+            query_pow_bits: v[9],
+        }
+    }
+
+    fn to_array(self) -> [u8; 10] {
+        [
+            self.log_blowup,
+            self.num_queries,
+            self.cap_height,
+            self.max_log_arity,
+            self.log_final_poly_len,
+            self.lookup_pow_bits,
+            self.ood_pow_bits,
+            self.batch_pow_bits,
+            self.commit_pow_bits,
+            self.query_pow_bits,
+        ]
+    }
+
+    fn check(&self) -> Result<(), SetupError> {
+        let limits: [(u8, u8); 10] = [
+            (1, 6),
+            (1, 255),
+            (0, 8),
+            (1, 4),
+            (0, 10),
+            (0, 40),
+            (0, 40),
+            (0, 40),
+            (0, 40),
+            (0, 40),
+        ];
+        for ((name, value), (low, high)) in Self::NAMES.iter().zip(self.to_array()).zip(limits) {
+            if !(low..=high).contains(&value) {
+                return Err(SetupError::Params(name, format!("{value} is not in {low}..={high}")));
+            }
+        }
+        if self.cap_height > self.log_blowup + self.log_final_poly_len {
+            return Err(SetupError::Params("cap_height", "above log_blowup + log_final_poly_len".into()));
+        }
+        Ok(())
+    }
+}
+
+/// A packed lookup column: messages (indices into the table's list) on one bus.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub bus: u8,
+    pub messages: Vec<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    pub width: usize,
+    pub log_height: usize,
+    pub log_chunks: usize,
+    pub reads_next: bool,
+    pub columns: Vec<Column>,
+    pub num_constraints: usize,
+}
+
+/// Everything that prover and wire encoder need; `bytes` is the verification key.
+pub struct Setup {
+    pub tape: Tape,
+    pub airs: Vec<GenAir>,
+    pub params: Params,
+    pub tables: Vec<TableShape>,
+    pub log_max: usize,
+    pub log_arities: Vec<usize>,
+    pub max_message_width: usize,
+    pub prefixes: Vec<u8>,
+    pub bytes: Vec<u8>,
+}
+
+/// Records the bytes that a seed absorbs.
+#[derive(Default)]
+struct Recorder(Vec<u8>);
+impl CanObserve<Val> for Recorder {
+    fn observe(&mut self, value: Val) {
+        self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+    }
+}
+
+impl TableShape {
+    /// log2 of the height of the table's committed matrices.
+    pub fn log_lde(&self, log_blowup: usize) -> usize {
+        self.log_height + 1 + log_blowup
+    }
+}
+
+/// Prover data for a setup: lookups only, there are no preprocessed columns.
+pub fn prover_data(config: &Config, airs: &[GenAir], log_heights: &[usize]) -> Result<ProverData<Config>, SetupError> {
+    let log_ext: Vec<usize> = log_heights.iter().map(|h| h + 1).collect();
+    ProverData::from_airs_and_degrees(config, airs, &log_ext).map_err(|e| SetupError::Shape(format!("{e:?}")))
+}
+
+impl Setup {
+    pub fn new(tape_bytes: &[u8], log_heights: &[usize], params: Params) -> Result<Self, SetupError> {
+        let tape = Tape::parse(tape_bytes)?;
+        params.check()?;
+        check_heights(&tape, log_heights, &params)?;
+        let airs: Vec<GenAir> = tape.tables.iter().map(GenAir::new).collect();
+        // The generator is never used: no commitment is made here.
+        let config = make_config(&params, &[0; 32], Secrets::zero());
+        let data = prover_data(&config, &airs, log_heights)?;
+        let lookups = &data.common.lookups;
+        let heights: Vec<usize> = log_heights.iter().map(|h| 1 << h).collect();
+        check_multiplicity_height_bound(lookups, &heights)
+            .map_err(|_| SetupError::Buses("sum of message weights times heights reaches the field's order"))?;
+        let mut tables = Vec::with_capacity(airs.len());
+        for (i, air) in airs.iter().enumerate() {
+            tables.push(table_shape(&tape, i, air, &lookups[i], log_heights[i], &params)?);
+        }
+        if tables.iter().all(|t| t.columns.is_empty()) {
+            return Err(SetupError::Buses("no table has a message"));
+        }
+        let (prefixes, max_message_width) = prefixes(&tape, &tables);
+        let blowup = usize::from(params.log_blowup);
+        let mut lde: Vec<usize> = tables.iter().map(|t| t.log_lde(blowup)).collect();
+        lde.sort_unstable_by(|a, b| b.cmp(a));
+        lde.dedup();
+        let log_final = blowup + usize::from(params.log_final_poly_len);
+        let log_arities = fold_schedule(&lde, log_final, usize::from(params.max_log_arity));
+        let mut setup = Self {
+            tape,
+            airs,
+            params,
+            tables,
+            log_max: lde[0],
+            log_arities,
+            max_message_width,
+            prefixes,
+            bytes: Vec::new(),
+        };
+        setup.bytes = setup.encode(tape_bytes)?;
+        Ok(setup)
+    }
+
+    /// Parse a verification key; derived values are derived again and compared, so that one encoding is accepted.
+    pub fn parse(vk: &[u8]) -> Result<Self, SetupError> {
+        let fail = SetupError::Encoding;
+        let head = vk.get(..16).ok_or(fail("truncated"))?;
+        if &head[..4] != b"SBV1" {
+            return Err(fail("the first bytes are not SBV1"));
+        }
+        let mut params = [0; 10];
+        params.copy_from_slice(&head[4..14]);
+        let mut at = 15;
+        let mut byte = |n: usize| -> Result<usize, SetupError> {
+            let value = *vk.get(at).ok_or(fail("truncated"))?;
+            at = at.saturating_add(1 + n * usize::from(value));
+            Ok(usize::from(value))
+        };
+        byte(1)?; // folding schedule
+        byte(0)?; // message width
+        byte(1)?; // buses
+        let tables = byte(0)?;
+        let mut log_heights = Vec::with_capacity(tables);
+        for _ in 0..tables {
+            log_heights.push(byte(0)?);
+            byte(0)?;
+            byte(0)?;
+            for _ in 0..byte(0)? {
+                byte(0)?;
+                byte(2)?;
+            }
+        }
+        let mut field = |size: usize| -> Result<&[u8], SetupError> {
+            let length = vk.get(at..at + size).ok_or(fail("truncated"))?;
+            let length = length.iter().fold(0usize, |a, b| a << 8 | usize::from(*b));
+            let bytes = vk.get(at + size..at + size + length).ok_or(fail("truncated"))?;
+            at += size + length;
+            Ok(bytes)
+        };
+        for _ in 0..3 {
+            field(2)?;
+        }
+        let setup = Self::new(field(4)?, &log_heights, Params::from_array(params))?;
+        if setup.bytes != vk {
+            return Err(fail("not the canonical encoding"));
+        }
+        Ok(setup)
+    }
+
+    pub fn log_heights(&self) -> Vec<usize> {
+        self.tables.iter().map(|t| t.log_height).collect()
+    }
+
+    /// Opened columns per tree, matrix and point, masks included: random, main, quotient, permutation.
+    pub fn opened_widths(&self) -> Vec<Vec<Vec<usize>>> {
+        let data = EXTENSION + RANDOM_CODEWORDS;
+        let random = self.tables.iter().map(|_| vec![data]).collect();
+        let main = self
+            .tables
+            .iter()
+            .map(|t| vec![t.width + RANDOM_CODEWORDS; 1 + usize::from(t.reads_next)])
+            .collect();
+        let quotient = self
+            .tables
+            .iter()
+            .flat_map(|t| vec![vec![data]; 1 << t.log_chunks])
+            .collect();
+        let permutation = self
+            .tables
+            .iter()
+            .filter(|t| !t.columns.is_empty())
+            .map(|t| vec![EXTENSION * (t.columns.len() + 1) + RANDOM_CODEWORDS; 2])
+            .collect();
+        vec![random, main, quotient, permutation]
+    }
+
+    fn seeds(&self) -> [Vec<u8>; 3] {
+        let p = &self.params;
+        let batch = BatchShape {
+            trace_widths: self.tables.iter().map(|t| t.width).collect(),
+            public_value_counts: vec![0; self.tables.len()],
+            preprocessed_widths: vec![0; self.tables.len()],
+            has_preprocessed_commitment: false,
+            num_lookup_instances: self.tables.iter().filter(|t| !t.columns.is_empty()).count(),
+            lookup_pow_bits: p.lookup_pow_bits.into(),
+            has_randomization_commitment: true,
+            ood_pow_bits: p.ood_pow_bits.into(),
+        };
+        let pcs = PcsShape {
+            claimed_evaluation_counts: self.opened_widths(),
+            batch_pow_bits: p.batch_pow_bits.into(),
+        };
+        let fri = FriShape {
+            log_arities: self.log_arities.clone(),
+            final_poly_len: 1 << p.log_final_poly_len,
+            commit_pow_bits: p.commit_pow_bits.into(),
+            query_pow_bits: p.query_pow_bits.into(),
+            num_queries: p.num_queries.into(),
+            index_bits: self.log_max,
+            log_blowup: p.log_blowup.into(),
+            max_log_arity: p.max_log_arity.into(),
+        };
+        let mut out: [Recorder; 3] = Default::default();
+        batch.domain_separator::<Val, Challenge>().seed(&mut out[0]);
+        pcs.domain_separator::<Val, Challenge>().seed(&mut out[1]);
+        fri.domain_separator::<Val, Challenge>().seed(&mut out[2]);
+        out.map(|r| r.0)
+    }
+
+    fn encode(&self, tape: &[u8]) -> Result<Vec<u8>, SetupError> {
+        let byte = |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
+        let mut out = b"SBV1".to_vec();
+        out.extend(self.params.to_array());
+        out.push(byte(self.log_max)?);
+        out.push(byte(self.log_arities.len())?);
+        for arity in &self.log_arities {
+            out.push(byte(*arity)?);
+        }
+        out.push(byte(self.max_message_width)?);
+        out.push(byte(self.prefixes.len())?);
+        out.extend(&self.prefixes);
+        out.push(byte(self.tables.len())?);
+        for table in &self.tables {
+            out.extend([
+                byte(table.log_height)?,
+                byte(table.log_chunks)?,
+                u8::from(table.reads_next),
+                byte(table.columns.len())?,
+            ]);
+            for column in &table.columns {
+                out.extend([column.bus, byte(column.messages.len())?]);
+                for message in &column.messages {
+                    out.extend(message.to_be_bytes());
+                }
+            }
+        }
+        for seed in self.seeds() {
+            let length = u16::try_from(seed.len()).map_err(|_| SetupError::Encoding("a seed is too long"))?;
+            out.extend(length.to_be_bytes());
+            out.extend(seed);
+        }
+        let length = u32::try_from(tape.len()).map_err(|_| SetupError::Encoding("the tape is too long"))?;
+        out.extend(length.to_be_bytes());
+        out.extend(tape);
+        Ok(out)
+    }
+}
+
+fn check_heights(tape: &Tape, log_heights: &[usize], params: &Params) -> Result<(), SetupError> {
+    if log_heights.len() != tape.tables.len() {
+        return Err(SetupError::Heights(format!(
+            "{} heights for {} tables",
+            log_heights.len(),
+            tape.tables.len()
+        )));
+    }
+    let queries = usize::from(params.num_queries);
+    let lowest = (2 * (queries + 2 * EXTENSION)).next_power_of_two().trailing_zeros() as usize;
+    let lowest = lowest.max(usize::from(params.log_final_poly_len));
+    let highest = 31 - usize::from(params.log_blowup);
+    for (table, height) in log_heights.iter().enumerate() {
+        if !(lowest..=highest).contains(height) {
+            return Err(SetupError::Heights(format!(
+                "table {table}: log height {height} is not in {lowest}..={highest} (hiding budget, field)"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn table_shape(
+    tape: &Tape,
+    index: usize,
+    air: &GenAir,
+    lookups: &[Lookup<Val>],
+    log_height: usize,
+    params: &Params,
+) -> Result<TableShape, SetupError> {
+    let table = &tape.tables[index];
+    let layout = AirLayout { main_width: table.width, ..Default::default() };
+    let gadget = LogUpGadget::new();
+    let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height)
+        .ok_or(SetupError::Heights(format!("table {index}: no domain of this size")))?;
+    let log_data_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
+        air, layout, domain, lookups, 1, &gadget,
+    );
+    if log_data_chunks > 2.min(usize::from(params.log_blowup)) {
+        return Err(SetupError::Shape(format!("table {index} needs 2^{log_data_chunks} quotient chunks")));
+    }
+    let (base, ext) = get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
+    // Messages of a bus are packed in the tape's order: walk them again to name them.
+    let mut positions: Vec<std::vec::IntoIter<u16>> = (0..tape.buses.len())
+        .map(|bus| {
+            let of_bus: Vec<u16> = table
+                .messages
+                .iter()
+                .enumerate()
+                .filter(|(_, m)| usize::from(m.bus) == bus)
+                .map(|(i, _)| i as u16)
+                .collect();
+            of_bus.into_iter()
+        })
+        .collect();
+    let mut columns = Vec::with_capacity(lookups.len());
+    for lookup in lookups {
+        let bus = (0..tape.buses.len())
+            .find(|b| lookup.kind == Kind::Global(bus_name(*b as u8)))
+            .ok_or(SetupError::Buses("a lookup without a bus"))?;
+        let messages: Vec<u16> = positions[bus].by_ref().take(lookup.elements.len()).collect();
+        if messages.len() != lookup.elements.len() {
+            return Err(SetupError::Buses("a packed message is missing"));
+        }
+        columns.push(Column { bus: bus as u8, messages });
+    }
+    Ok(TableShape {
+        width: table.width,
+        log_height,
+        log_chunks: log_data_chunks + 1,
+        reads_next: air.reads_next(),
+        columns,
+        num_constraints: base.len() + ext.len(),
+    })
+}
+
+/// Plonky3 numbers buses in the order in which lookup columns meet them; widths count only where they are used.
+fn prefixes(tape: &Tape, tables: &[TableShape]) -> (Vec<u8>, usize) {
+    let mut prefixes = vec![UNUSED_BUS; tape.buses.len()];
+    let mut next = 0;
+    let mut width = 1;
+    for column in tables.iter().flat_map(|t| &t.columns) {
+        let bus = usize::from(column.bus);
+        width = width.max(usize::from(tape.buses[bus]));
+        if prefixes[bus] == UNUSED_BUS {
+            prefixes[bus] = next;
+            next += 1;
+        }
+    }
+    (prefixes, width)
+}
+

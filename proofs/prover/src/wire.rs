@@ -1,0 +1,181 @@
+//! From Plonky3's proof to the wire bytes: `head` then `queries` (docs/proof-format.md section 4).
+
+use std::cmp::Reverse;
+
+use p3_field::{BasedVectorSpace, PrimeField64};
+use p3_symmetric::MerkleCap;
+
+use crate::mmcs::{Digest, Path, SALT, Val};
+use crate::prove::{Challenge, Proof};
+use crate::vk::Setup;
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn base(&mut self, values: &[Val]) {
+        for value in values {
+            self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+        }
+    }
+    fn extension(&mut self, values: &[Challenge]) {
+        for value in values {
+            let coefficients: &[Val] = value.as_basis_coefficients_slice();
+            self.base(coefficients);
+        }
+    }
+    fn cap(&mut self, cap: &MerkleCap<Val, Digest>) {
+        self.digests(cap.roots());
+    }
+    fn digests(&mut self, digests: &[Digest]) {
+        for digest in digests {
+            self.0.extend_from_slice(digest);
+        }
+    }
+    fn witness(&mut self, bits: u8, witness: Val) {
+        if bits > 0 {
+            self.base(&[witness]);
+        }
+    }
+}
+
+/// Byte lengths of `head` and of one query record.
+pub fn lengths(setup: &Setup) -> (usize, usize) {
+    let p = &setup.params;
+    let cap = 32 << p.cap_height;
+    let rounds = setup.log_arities.len();
+    let witness = |bits: u8| 8 * usize::from(bits > 0);
+    let terminals = setup.tables.iter().filter(|t| !t.columns.is_empty()).count();
+    let opened: usize = setup.opened_widths().iter().flatten().flatten().sum();
+    let head = cap * (4 + rounds)
+        + 16 * (terminals + opened + (1 << p.log_final_poly_len))
+        + witness(p.lookup_pow_bits)
+        + witness(p.ood_pow_bits)
+        + witness(p.batch_pow_bits)
+        + witness(p.query_pow_bits)
+        + witness(p.commit_pow_bits) * rounds;
+    let cap_height = usize::from(p.cap_height);
+    let mut record = 0;
+    for (widths, heights) in setup.opened_widths().iter().zip(tree_log_heights(setup)) {
+        let columns: usize = widths.iter().map(|points| points[0]).sum();
+        let mut groups = heights.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        let tallest = groups.last().copied().unwrap_or(0);
+        record += 8 * (columns + SALT * groups.len()) + 32 * (tallest - cap_height);
+    }
+    let mut height = setup.log_max;
+    for arity in &setup.log_arities {
+        height -= arity;
+        record += 16 * ((1 << arity) - 1) + 8 * SALT + 32 * (height - cap_height);
+    }
+    (head, record)
+}
+
+/// log2 heights of the matrices of each input tree.
+fn tree_log_heights(setup: &Setup) -> [Vec<usize>; 4] {
+    let blowup = usize::from(setup.params.log_blowup);
+    let all: Vec<usize> = setup.tables.iter().map(|t| t.log_lde(blowup)).collect();
+    let quotient = setup
+        .tables
+        .iter()
+        .flat_map(|t| vec![t.log_lde(blowup); 1 << t.log_chunks])
+        .collect();
+    let permutation = setup
+        .tables
+        .iter()
+        .filter(|t| !t.columns.is_empty())
+        .map(|t| t.log_lde(blowup))
+        .collect();
+    [all.clone(), all, quotient, permutation]
+}
+
+/// Encode a proof; fails only if the proof's shape is not the setup's.
+pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
+    let mut w = Writer(Vec::new());
+    encode_head(setup, proof, &mut w)?;
+    let (head, record) = lengths(setup);
+    if w.0.len() != head {
+        return Err(format!("head of {} bytes where {head} are expected", w.0.len()));
+    }
+    let fri = &proof.opening_proof.1;
+    let heights = tree_log_heights(setup);
+    if fri.input_openings.len() != heights.len() {
+        return Err("a committed tree is missing".into());
+    }
+    for query in 0..usize::from(setup.params.num_queries) {
+        for (tree, heights) in fri.input_openings.iter().zip(&heights) {
+            input_record(&mut w, heights, &tree.opened_values[query], &tree.opening_proof[query]);
+        }
+        for round in &fri.commit_phase_openings {
+            w.extension(&round.sibling_values[query]);
+            let (salts, siblings) = &round.opening_proof[query];
+            salts.iter().for_each(|salt| w.base(salt));
+            w.digests(siblings);
+        }
+    }
+    let expected = head + record * usize::from(setup.params.num_queries);
+    if w.0.len() != expected {
+        return Err(format!("proof of {} bytes where {expected} are expected", w.0.len()));
+    }
+    Ok(w.0)
+}
+
+fn input_record(w: &mut Writer, heights: &[usize], rows: &[Vec<Val>], (salts, siblings): &Path) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|i| Reverse(heights[*i]));
+    let mut salts = salts.iter();
+    for (k, i) in order.iter().enumerate() {
+        w.base(&rows[*i]);
+        let group_ends = order.get(k + 1).is_none_or(|next| heights[*next] != heights[*i]);
+        if group_ends && let Some(salt) = salts.next() {
+            w.base(salt);
+        }
+    }
+    w.digests(siblings);
+}
+
+fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), String> {
+    let p = &setup.params;
+    let missing = |what: &str| format!("{what} is missing");
+    let commitments = &proof.commitments;
+    let (masks, fri) = &proof.opening_proof;
+    w.cap(&commitments.main);
+    w.witness(p.lookup_pow_bits, proof.lookup_pow_witness.ok_or_else(|| missing("lookup witness"))?);
+    w.cap(commitments.permutation.as_ref().ok_or_else(|| missing("permutation commitment"))?);
+    for terminal in proof.lookup_terminals.iter().flatten() {
+        w.extension(&[terminal.0]);
+    }
+    w.cap(&commitments.quotient_chunks);
+    w.cap(commitments.random.as_ref().ok_or_else(|| missing("random commitment"))?);
+    w.witness(p.ood_pow_bits, proof.ood_pow_witness);
+    let tables = &proof.opened_values.instances;
+    let mut opened: [Vec<&[Challenge]>; 4] = Default::default();
+    for table in tables {
+        let base = &table.base_opened_values;
+        opened[0].push(base.random.as_ref().ok_or_else(|| missing("random opening"))?);
+        opened[1].push(&base.trace_local);
+        opened[1].extend(base.trace_next.as_deref());
+        opened[2].extend(base.quotient_chunks.iter().map(Vec::as_slice));
+        if !table.permutation_local.is_empty() {
+            opened[3].extend([table.permutation_local.as_slice(), &table.permutation_next]);
+        }
+    }
+    for (values, masks) in opened.iter().zip(masks) {
+        let masks: Vec<&Vec<Challenge>> = masks.iter().flatten().collect();
+        if masks.len() != values.len() {
+            return Err(missing("an opening"));
+        }
+        for (values, masks) in values.iter().zip(masks) {
+            w.extension(values);
+            w.extension(masks);
+        }
+    }
+    w.witness(p.batch_pow_bits, fri.batch_pow_witness);
+    for (cap, witness) in fri.commit_phase_commits.iter().zip(&fri.commit_pow_witnesses) {
+        w.cap(cap);
+        w.witness(p.commit_pow_bits, *witness);
+    }
+    w.extension(&fri.final_poly);
+    w.witness(p.query_pow_bits, fri.query_pow_witness);
+    Ok(())
+}

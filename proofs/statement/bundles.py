@@ -1,0 +1,83 @@
+"""Clauses 2 and 3: every leaf of every batch, opened or missing."""
+
+from __future__ import annotations
+
+from ..dsl import Expr, Row
+from ..params import COMMITMENT_DEPTH, FIRST_ACCOUNT, INSURANCE_ACCOUNT, KEY_DEPTH, MAX_ENTRIES
+from .buses import HASH, KEY_TREES, PUBLIC, Phase, Tag
+from .ledger import access, amount, below, small, time
+
+
+def bundles(row: Row) -> None:
+    """One row for each leaf: real rows first, batch after batch, accounts rising within a batch."""
+    real, opened, last = row.flag("real"), row.flag("opened"), row.flag("last")
+    batch, number, position, account = row.columns("batch", "number", "position", "account")
+    more = real - last
+    row.zero(opened * (1 - real), "only real rows are opened")
+    row.zero(last * (1 - real), "only real rows end a batch")
+    missing = real - opened
+
+    row.on_first(number, "rows are numbered from 0")
+    row.step(number.next - number - 1, "rows are numbered")
+    row.step((1 - real) * real.next, "real rows come first")
+    row.on_last(more, "the last batch ends")
+    row.on_first(real * position, "a batch starts at leaf 0")
+    row.step(more * (1 - real.next), "a batch goes on")
+    row.step(more * (batch.next - batch), "a batch's rows stand together")
+    row.step(more * (position.next - position - 1), "leaves in order")
+    row.step(last * position.next, "a batch starts at leaf 0")
+    small(row, account.next - account - 1, more, "accounts rise")
+    small(row, account - FIRST_ACCOUNT, real, "accounts 0 and 1 do not trade")
+    row.receive(PUBLIC, [int(Tag.BATCH_COUNT), batch, position + 1], last, "count of the batch")
+
+    venue, first_batch, miss_fee, fee_asset = parameters(row)
+    absolute = first_batch + batch
+
+    count = row.column("count")
+    below(row, count - 1, MAX_ENTRIES, opened, "1 to 64 entries")
+    salt = row.digest("salt", 3)
+    header, body, secret = row.digest("header"), row.digest("body"), row.digest("secret")
+    commitment, leaf = row.digest("commitment"), row.digest("leaf")
+    key_leaf, key_root = row.digest("key_leaf"), row.digest("key_root")
+    row.send(HASH, [2, venue, absolute, account, count, *salt, *header], opened, "header")
+    row.send(HASH, [*body, *secret, *commitment], opened, "commitment")
+    row.send(HASH, [*commitment, 3, venue, absolute, account, *leaf], real, "leaf")
+    row.send(HASH, [*secret, 1, venue, absolute, 0, *key_leaf], opened, "key leaf")
+    node = int(Tag.NODE)
+    row.receive(
+        PUBLIC, [node, batch + 1, COMMITMENT_DEPTH, position, 0, 0, 0, 0, *leaf], real, "leaf under its root"
+    )
+    key_tree = number + KEY_TREES
+    key_position = row.column("key_position")
+    row.send(PUBLIC, [node, key_tree, 0, 0, *key_root, *key_root], opened, "root of the key path")
+    row.receive(
+        PUBLIC, [node, key_tree, KEY_DEPTH, key_position, *key_leaf, *key_leaf], opened, "end of the key path"
+    )
+    now = time(batch, Phase.BUNDLE, number)
+    access(row, "key", account, row.nought, now, key_root, key_root, opened)
+
+    cover = row.flag("cover")
+    funds = row.column("funds")
+    gap = row.derive("gap", cover * (funds - miss_fee) + (1 - cover) * (miss_fee - funds - 1))
+    amount(row, gap, real, "whether the miss fee is covered")
+    row.send(
+        PUBLIC, [int(Tag.BUNDLE_START), number, account, batch, count, cover, *header], opened, "entries start"
+    )
+    row.receive(PUBLIC, [int(Tag.BUNDLE_END), number, *body], opened, "entries end")
+
+    charged = row.flag("charged")
+    row.zero(charged * (1 - missing), "only a missing reveal is charged")
+    fee = row.derive("fee", charged * (cover * miss_fee + (1 - cover) * funds))
+    row.receive(PUBLIC, [int(Tag.MISSING), batch, account, *commitment, charged], missing, "missing")
+    access(row, "funds", account, fee_asset + 2, now, [funds], [funds - fee], real)
+    insurance = row.column("insurance")
+    access(row, "insurance", INSURANCE_ACCOUNT, fee_asset + 2, now, [insurance], [insurance + fee], charged)
+
+
+def parameters(row: Row) -> list[Expr]:
+    """venue, first batch, miss fee, fee asset: equal on all rows and equal to what the verifier sends."""
+    values = row.columns("venue", "first_batch", "miss_fee", "fee_asset")
+    for value in values:
+        row.step(value.next - value, "parameters are constant")
+    row.receive(PUBLIC, [int(Tag.PARAMS), *values], row.start, "parameters")
+    return values

@@ -1,0 +1,97 @@
+"""The slots an epoch touches: their value before, their running value, and when it was left."""
+
+from __future__ import annotations
+
+from ...expression import MODULUS
+from ...params import ASSETS
+from ..buses import TIME_SHIFT, WITHDRAWAL_SLOT, Phase
+from .draft import Draft
+from .inputs import Digest, TreeView
+
+KEY_SLOT = 0
+FIRST_BALANCE_SLOT = 2
+
+
+def balance_slot(asset: int) -> int:
+    return FIRST_BALANCE_SLOT + asset
+
+
+def time(batch: int, phase: Phase, sequence: int) -> int:
+    """See :data:`proofs.statement.buses.TIME_SHIFT`."""
+    return ((4 * batch + phase + 1) << TIME_SHIFT) + sequence
+
+
+class Memory:
+    """Running values of slots, read from the state tree at their first touch."""
+
+    def __init__(self, tree: TreeView, depth: int) -> None:
+        self._tree = tree
+        self._depth = depth
+        self.before: dict[tuple[int, int], Digest] = {}
+        self._now: dict[tuple[int, int], tuple[int, Digest]] = {}
+
+    def read(self, account: int, slot: int) -> tuple[int, Digest]:
+        """When the slot's value was left, and the value."""
+        key = (account, slot)
+        if key not in self._now:
+            value: Digest = (0, 0, 0, 0)
+            if slot < 16:
+                value = self._tree.node(self._depth, 16 * account + slot)
+            self.before[key] = value
+            self._now[key] = (0, value)
+        return self._now[key]
+
+    def balance(self, account: int, asset: int) -> int:
+        return self.read(account, balance_slot(asset))[1][0]
+
+    def write(self, account: int, slot: int, when: int, value: Digest) -> None:
+        self.read(account, slot)
+        a, b, c, d = (element % MODULUS for element in value)
+        self._now[(account, slot)] = (when, (a, b, c, d))
+
+    def add(self, account: int, slot: int, when: int, amount: int) -> tuple[int, int]:
+        """Add to a number; gives when it was left before, and its value before."""
+        before, value = self.read(account, slot)
+        self.write(account, slot, when, (value[0] + amount, 0, 0, 0))
+        return before, value[0]
+
+    def touched(self) -> list[tuple[int, int]]:
+        return sorted(self._now)
+
+    def add_cells(self, draft: Draft) -> None:
+        """Rows of the cell table for everything touched."""
+        for account, slot in self.touched():
+            until, new = self._now[(account, slot)]
+            kind = "key" if slot == KEY_SLOT else "balance" if slot < 16 else "withdrawal"
+            first = {"key": 0, "balance": FIRST_BALANCE_SLOT, "withdrawal": WITHDRAWAL_SLOT}[kind]
+            asset = slot - first
+            if asset >= ASSETS:
+                raise ValueError(f"slot {slot} is no slot of the state")
+            draft.add(
+                "cells", **{kind: 1}, account=account, asset=asset, until=until,
+                old=self.before[(account, slot)], new=new,
+            )  # fmt: skip
+
+    def changed_leaves(self) -> dict[int, tuple[Digest, Digest]]:
+        """Touched leaves of the state tree: index -> (before, after)."""
+        return {
+            16 * account + slot: (self.before[(account, slot)], self._now[(account, slot)][1])
+            for account, slot in self.touched()
+            if slot < 16
+        }
+
+    def changed_balances(self) -> list[tuple[int, int, int]]:
+        """(account, asset, new value) of every balance that differs from before, in order."""
+        return [
+            (account, slot - FIRST_BALANCE_SLOT, self._now[(account, slot)][1][0])
+            for account, slot in self.touched()
+            if FIRST_BALANCE_SLOT <= slot < 16 and self._now[(account, slot)][1] != self.before[(account, slot)]
+        ]
+
+    def withdrawals(self) -> list[tuple[int, int, int]]:
+        """(account, asset, amount) of every withdrawal, in order."""
+        return [
+            (account, slot - WITHDRAWAL_SLOT, self._now[(account, slot)][1][0])
+            for account, slot in self.touched()
+            if slot >= WITHDRAWAL_SLOT and self._now[(account, slot)][1][0]
+        ]
