@@ -96,7 +96,9 @@ class _Clearing:
                 for (account, asset), units in sorted(self.touched.items())
                 if units != self.ledger.balance(account, asset)
             ),
-            withdrawals=tuple((account, asset, units) for (account, asset), units in sorted(self.withdrawals.items())),
+            withdrawals=tuple(
+                (account, asset, units) for (account, asset), units in sorted(self.withdrawals.items())
+            ),
         )
 
     def _balance(self, account: int, asset: int) -> int:
@@ -135,7 +137,9 @@ class _Clearing:
         draw_ = draw(self.batch.beacon.beacon, index) if self.batch.beacon is not None else 0
         places, rows = [], []
         for account in accounts:
-            for position, (entry, admitted) in enumerate(zip(account.entries, account.admitted, strict=False)):
+            for position, (entry, admitted) in enumerate(
+                zip(account.entries, account.admitted, strict=False)
+            ):
                 if admitted and entry.kind != EntryKind.WITHDRAWAL and entry.market == index:
                     places.append((account, position))
                     rows.append((entry.kind, entry.price, entry.quantity))
@@ -163,7 +167,11 @@ class _Clearing:
                 key = (number, entry.market)
                 self.withdrawals[key] = self.withdrawals.get(key, 0) + entry.quantity
                 continue
-            rules, fill, price = self.parameters.markets[entry.market], account.fills[position], markets[entry.market].price
+            rules, fill, price = (
+                self.parameters.markets[entry.market],
+                account.fills[position],
+                markets[entry.market].price,
+            )
             fee = fill * fee_per_lot(price, rules.fee_ppm)
             account.fees[position] = fee
             bought = 1 if entry.kind == EntryKind.BUY else -1

@@ -7,9 +7,9 @@
     ├── RequestError         a request that the venue refuses (the client may learn why)
     ├── JournalError         the journal is corrupt, foreign or of another schema
     ├── GatewayError         L1: endpoint down, transaction rejected, chain contradicts the journal
-    │   ├── EndpointDown
-    │   ├── TransactionTooLarge
-    │   └── ChainMismatch
+    │   ├── EndpointDownError
+    │   ├── TransactionTooLargeError
+    │   └── ChainMismatchError
     ├── ProverError          the prover process failed, was ended, or gave a wrong proof
     └── ConfigurationError   what the operator asked for cannot start
 
@@ -21,15 +21,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
-    "ChainMismatch",
+    "ChainMismatchError",
     "ConfigurationError",
-    "EndpointDown",
+    "EndpointDownError",
     "GatewayError",
     "JournalError",
     "OrderbookError",
     "ProverError",
     "RequestError",
-    "TransactionTooLarge",
+    "TransactionTooLargeError",
     "WireError",
 ]
 
@@ -73,20 +73,20 @@ class GatewayError(OrderbookError):
     default_code = "gateway"
 
 
-class EndpointDown(GatewayError):
+class EndpointDownError(GatewayError):
     """The endpoint does not answer; the call may be repeated."""
 
     default_code = "endpoint_down"
     default_retryable = True
 
 
-class TransactionTooLarge(GatewayError):
+class TransactionTooLargeError(GatewayError):
     """A transaction would exceed the chain's limit on bytes or gas, and was not sent."""
 
     default_code = "transaction_too_large"
 
 
-class ChainMismatch(GatewayError):
+class ChainMismatchError(GatewayError):
     """The endpoint's chain contradicts what the node knows: another chain, contract, or history."""
 
     default_code = "chain_mismatch"

@@ -162,7 +162,7 @@ class BatchCleared(Event, frozen=True, tag="cleared"):
 
 
 class EpochClosed(Event, frozen=True, tag="epoch"):
-    """Batches ``first`` .. ``last`` are proven together."""
+    """Batches ``first`` .. ``last`` are proven together. A second one with fewer batches replaces an unproven one."""
 
     first: int
     last: int

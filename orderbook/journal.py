@@ -103,7 +103,9 @@ class Journal:
         chain, expected = _START, 0
         deleted = self._settled_reveals()
         try:
-            cursor = self._database.execute("SELECT number, batch, kind, payload, chain FROM events ORDER BY number")
+            cursor = self._database.execute(
+                "SELECT number, batch, kind, payload, chain FROM events ORDER BY number"
+            )
             for number, batch, kind, payload, recorded in cursor:
                 if number != expected:
                     raise JournalError(f"{self._path}: record {expected} is lost", code="journal_corrupt")
@@ -149,7 +151,8 @@ class Journal:
         meta = dict(database.execute("SELECT key, value FROM meta"))
         if meta.get("schema") != str(SCHEMA):
             raise JournalError(
-                f"{self._path} has schema {meta.get('schema')}, this node reads {SCHEMA}", code="journal_schema"
+                f"{self._path} has schema {meta.get('schema')}, this node reads {SCHEMA}",
+                code="journal_schema",
             )
         if meta.get("identity") != identity:
             raise JournalError(
@@ -160,7 +163,9 @@ class Journal:
         database.execute("COMMIT")
 
     def _tail(self) -> tuple[int, bytes]:
-        row = self._database.execute("SELECT number, chain FROM events ORDER BY number DESC LIMIT 1").fetchone()
+        row = self._database.execute(
+            "SELECT number, chain FROM events ORDER BY number DESC LIMIT 1"
+        ).fetchone()
         return (0, _START) if row is None else (row[0] + 1, row[1])
 
     def _settled_reveals(self) -> int:

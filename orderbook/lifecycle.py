@@ -210,7 +210,9 @@ class Lifecycle:
             raise RequestError(f"no commitment to cancel in batch {batch}", code="not_found")
         if commitment != ZERO and not live and record.collected >= self.parameters.max_count:
             raise RequestError(
-                f"batch {batch} holds {self.parameters.max_count} commitments", code="batch_full", retryable=True
+                f"batch {batch} holds {self.parameters.max_count} commitments",
+                code="batch_full",
+                retryable=True,
             )
         return None
 
@@ -291,7 +293,9 @@ class Lifecycle:
                 batch.cleared = event
                 self._cleared += 1
             case EpochClosed():
-                _expect(event.first == self._in_epochs <= event.last < self._cleared, event)
+                _expect(event.first <= event.last < self._cleared, event)
+                if event.first != self._in_epochs:
+                    self._shorten(event)
                 for batch in self._span(event.first, event.last):
                     batch.epoch = (event.first, event.last)
                 self._in_epochs = event.last + 1
@@ -308,6 +312,14 @@ class Lifecycle:
                 self._settled = event.last + 1
             case _:
                 raise _fault(f"{type(event).__name__} is no event of a batch")
+
+    def _shorten(self, event: EpochClosed) -> None:
+        """An epoch that no proof holds starts again with fewer batches."""
+        batch = self._known(event.first)
+        _expect(event.first == self._settled and batch.proven is None, event)
+        _expect(batch.epoch is not None and event.last < batch.epoch[1], event)
+        for later in self._span(event.first, self._in_epochs - 1):
+            later.epoch = None
 
     def _known(self, number: int) -> Batch:
         if not 0 <= number < len(self.batches):

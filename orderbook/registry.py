@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from .errors import ChainMismatch
+from .errors import ChainMismatchError
 from .events import ZERO, AccountRegistered, Digest, QueueAppended
 
 KEY = 1
@@ -25,10 +25,10 @@ class Registry:
     def append(self, event: QueueAppended) -> None:
         """Append a queue entry.
 
-        :raises ChainMismatch: the position is not the next one.
+        :raises ChainMismatchError: the position is not the next one.
         """
         if event.position != len(self.queue):
-            raise ChainMismatch(
+            raise ChainMismatchError(
                 f"queue entry {event.position} follows entry {len(self.queue) - 1}", field="position"
             )
         self.queue.append(event)

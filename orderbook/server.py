@@ -24,7 +24,17 @@ from websockets.http11 import Response
 
 from .errors import ConfigurationError, OrderbookError, RequestError, WireError
 from .limits import Limits, TokenBucket
-from .wire import MAX_REQUEST_BYTES, Error, ErrorCode, Hello, Message, Request, decode_request, encode, encode_binary
+from .wire import (
+    MAX_REQUEST_BYTES,
+    Error,
+    ErrorCode,
+    Hello,
+    Message,
+    Request,
+    decode_request,
+    encode,
+    encode_binary,
+)
 from .wire import request_id as readable_id
 
 log = logging.getLogger("sealbook.server")
@@ -96,7 +106,9 @@ class Server:
             )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise ConfigurationError(f"{host}:{port} is in use by another program", code="port_busy") from None
+                raise ConfigurationError(
+                    f"{host}:{port} is in use by another program", code="port_busy"
+                ) from None
             raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error.strerror}", code="cannot_listen"
             ) from None
@@ -109,7 +121,9 @@ class Server:
 
     def push(self, account: int, message: Message) -> None:
         """Send to every connection of an account."""
-        self._send(message, (c for c in self._connections if c.session.account == account and not c.session.operator))
+        self._send(
+            message, (c for c in self._connections if c.session.account == account and not c.session.operator)
+        )
 
     def broadcast(self, message: Message) -> None:
         """Send to every subscriber."""
@@ -187,7 +201,9 @@ class Server:
             return None
         except OrderbookError as error:
             log.error("request failed: %s", error, extra={"code": error.code})
-            self._refuse(connection, request.id, "unavailable", "the venue cannot serve this now", retryable=True)
+            self._refuse(
+                connection, request.id, "unavailable", "the venue cannot serve this now", retryable=True
+            )
             return None
         except Exception:
             log.exception("request failed", extra={"request": type(request).__name__})

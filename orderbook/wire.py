@@ -276,11 +276,11 @@ class Market(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Asset(Struct, frozen=True, forbid_unknown_fields=True):
-    """One asset: its token (zero address: the native coin) and ``10^exponent`` base units per unit."""
+    """One asset: its token (zero address: the native coin) and base units per unit, as on L1 (a decimal string)."""
 
     asset: int
     token: Address
-    exponent: int
+    unit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,77}\Z")]
     symbol: str = ""
 
 
@@ -306,11 +306,11 @@ class BalanceLeaf(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Balances(Message, frozen=True, tag="balances"):
     """Non-zero settled balances under the settled ``root`` that L1 holds, and ``pending``: balances after the last cleared
-    batch, provisional until settlement."""
+    batch, provisional until settlement. ``settled_batches``: number of settled batches, from batch 0 on."""
 
     id: RequestId
     account: Account
-    settled_batch: BatchNumber
+    settled_batches: BatchNumber
     root: Hex32
     key_root: Hex32
     balances: tuple[BalanceLeaf, ...]

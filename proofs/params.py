@@ -11,7 +11,7 @@ from typing import Final
 
 VERSION: Final = 1
 
-COMMITMENT_DEPTH: Final = 10
+COMMITMENT_DEPTH: Final = 8
 """Depth of a batch's commitment tree."""
 MAX_COUNT: Final = 1 << COMMITMENT_DEPTH
 """Most commitments in one batch."""
@@ -62,8 +62,9 @@ class Tier:
 MATRICES: Final = ("poseidon2", "limbs", "nodes", "entries", "batches")
 TIERS: Final = (
     Tier(0, "small", (12, 13, 11, 8, 7)),
-    Tier(1, "medium", (14, 15, 14, 10, 11)),
-    Tier(2, "large", (18, 19, 17, 14, 13)),
-    Tier(3, "maximal", (17, 20, 16, 16, 15)),
+    Tier(1, "medium", (14, 14, 14, 10, 11)),
+    Tier(2, "large", (16, 17, 16, 12, 12)),
+    Tier(3, "maximal", (18, 19, 17, 14, 13)),
 )
-"""The witness builder takes the first that holds the epoch. ``maximal`` holds the worst single batch."""
+"""The witness builder takes the first that holds the epoch. The last holds the worst single batch: 256 bundles
+of 64 entries, and as many changed balances and withdrawals as there are assets for each."""

@@ -1,7 +1,7 @@
 """Write ``tests/proofs/vectors/tiny.json``: the worked example of docs/proof-format.md section 8.
 
-The transcript is replayed here from the page, with its own few lines of Keccak chaining; a wrong rule shows at once,
-because every grinding witness of the example is checked.
+The transcript is replayed here from the page, with its own few lines of Keccak chaining; a wrong rule shows
+at once, because every grinding witness of the example is checked.
 """
 
 from __future__ import annotations
@@ -56,8 +56,11 @@ def _table(
 
 
 def tape() -> bytes:
-    """Table 0 counts x = 0..63 and squares it; it sends (x, x^2) where f = 1 and takes public (1, x, x^2) where g = 1.
-    Table 1 takes pairs (a, b) m times and (c, d) n times, with b = a^2, d = c^2 and m n (m + n - 2) = 0 at most."""
+    """Two tables of different heights, degrees (2 and 4) and packing.
+
+    Table 0 counts x = 0..63 and squares it; sends (x, x^2) where f = 1, takes public (1, x, x^2) where g = 1.
+    Table 1 takes pairs (a, b) m times and (c, d) n times, where b = a^2, d = c^2 and m^2 n (m + n - 2) = 0.
+    """
     count = _table(
         4,
         [1, 63],

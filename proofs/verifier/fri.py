@@ -7,12 +7,12 @@ are summed with powers of lambda; folding then shows that the sums are of low de
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from operator import mul
-from typing import Generic
+from typing import Final, Generic
 
 from .domain import committed_point, reverse_bits
 from .errors import ProofRejected, Reason
@@ -22,18 +22,21 @@ from .transcript import keccak256
 from .vk import VerificationKey
 from .wire import EXTENSION, Cap, Head, Query, RoundOpening
 
+MOST_POINTS: Final = 2
+"""A matrix is opened at zeta, and perhaps at zeta's successor on its trace domain."""
+
 
 @dataclass(frozen=True)
 class Claim(Generic[E]):
-    """All columns of one height opened at ``point``: the weighted sum of the claimed values, and the forms.
+    """All columns of one height that are opened at ``point``.
 
-    Each form is (tree, group, weights): applied to the group's row it gives the weighted sum of opened
-    values.
+    ``claimed`` is the weighted sum of the claimed values. ``forms`` maps a tree's number to the weighted sum
+    of the values in its row of that height.
     """
 
     point: E
     claimed: E
-    forms: tuple[tuple[int, int, Callable[[Sequence[int]], E]], ...]
+    forms: Mapping[int, Callable[[Sequence[int]], E]]
 
 
 def batch_claims(
@@ -41,57 +44,46 @@ def batch_claims(
 ) -> dict[int, tuple[Claim[E], ...]]:
     """Claims by log2 height.
 
-    Column number i of a height, counted over trees, matrices and points, has the weight lambda^i.
+    Column number i of a height, counted over trees, matrices and points, has the weight lambda^i. A row holds
+    all matrices of its height, so a matrix that is not opened at a point has weights 0 there.
     """
-    offsets: Counter[int] = Counter()
-    starts: dict[tuple[int, int, int], int] = {}
-    for t, tree in enumerate(vk.trees):
-        for m, matrix in enumerate(tree.matrices):
-            for point in range(matrix.points):
-                starts[t, m, point] = offsets[matrix.log_height]
-                offsets[matrix.log_height] += matrix.columns
-    powers = list(accumulate(repeat(batching, max(offsets.values()) - 1), mul, initial=layer.one))
+    columns: Counter[int] = Counter()
+    for tree in vk.trees:
+        for matrix in tree.matrices:
+            columns[matrix.log_height] += matrix.columns * matrix.points
+    powers = list(accumulate(repeat(batching, max(columns.values()) - 1), mul, initial=layer.one))
 
-    claims = {}
-    for height in offsets:
-        log_trace = height - 1 - vk.log_blowup
-        points = (zeta, zeta * layer.lift(generator_of_order(log_trace)))
-        claims[height] = tuple(
-            _claim(layer, vk, head, height, number, point, starts, powers)
-            for number, point in enumerate(points)
-        )
+    used: Counter[int] = Counter()
+    claimed: dict[tuple[int, int], E] = {}
+    weights: defaultdict[tuple[int, int, int], list[E]] = defaultdict(list)
+    opened: set[tuple[int, int, int]] = set()
+    for number, (tree, values) in enumerate(zip(vk.trees, head.opened, strict=True)):
+        for matrix, points in zip(tree.matrices, values, strict=True):
+            height = matrix.log_height
+            for point in range(MOST_POINTS):
+                row = weights[height, point, number]
+                if point >= matrix.points:
+                    row += [layer.zero] * matrix.columns
+                    continue
+                own = powers[used[height] : used[height] + matrix.columns]
+                used[height] += matrix.columns
+                row += own
+                opened.add((height, point, number))
+                total = claimed.get((height, point), layer.zero)
+                for weight, value in zip(own, points[point], strict=True):
+                    total = total + weight * value
+                claimed[height, point] = total
+
+    claims: dict[int, tuple[Claim[E], ...]] = {}
+    for (height, point), total in claimed.items():
+        forms = {
+            tree: layer.linear_form(weights[height, point, tree])
+            for tree in range(len(vk.trees))
+            if (height, point, tree) in opened
+        }
+        step = generator_of_order(height - 1 - vk.log_blowup) if point else 1
+        claims[height] = (*claims.get(height, ()), Claim(zeta * layer.lift(step), total, forms))
     return claims
-
-
-def _claim(
-    layer: FieldLayer[E],
-    vk: VerificationKey,
-    head: Head[E],
-    height: int,
-    number: int,
-    point: E,
-    starts: Mapping[tuple[int, int, int], int],
-    powers: Sequence[E],
-) -> Claim[E]:
-    claimed = layer.zero
-    forms = []
-    for t, tree in enumerate(vk.trees):
-        for g, group in enumerate(tree.groups):
-            if group.log_height != height:
-                continue
-            weights: list[E] = []
-            for m in group.matrices:
-                matrix = tree.matrices[m]
-                if number < matrix.points:
-                    start = starts[t, m, number]
-                    matrix_weights = powers[start : start + matrix.columns]
-                    for weight, value in zip(matrix_weights, head.opened[t][m][number], strict=True):
-                        claimed = claimed + weight * value
-                    weights += matrix_weights
-                else:
-                    weights += [layer.zero] * matrix.columns
-            forms.append((t, g, layer.linear_form(weights)))
-    return Claim(point, claimed, tuple(forms))
 
 
 def check_query(
@@ -133,10 +125,7 @@ def check_query(
 
 def _check_trees(vk: VerificationKey, caps: Sequence[Cap], number: int, index: int, query: Query[E]) -> None:
     for tree, cap, opening in zip(vk.trees, caps, query.trees, strict=True):
-        leaves = {
-            group.log_height: keccak256(leaf.raw)
-            for group, leaf in zip(tree.groups, opening.leaves, strict=True)
-        }
+        leaves = {height: keccak256(leaf.raw) for height, leaf in opening.leaves.items()}
         leaf_index = index >> (vk.log_domain - tree.log_height)
         if not opens(cap, tree.log_height, leaf_index, leaves, opening.path):
             raise ProofRejected(Reason.MERKLE, f"query {number}, {tree.name} tree")
@@ -155,8 +144,8 @@ def _reduced_opening(
     total = layer.zero
     for claim in claims:
         difference = claim.claimed
-        for tree, group, form in claim.forms:
-            difference = difference - form(query.trees[tree].leaves[group].row)
+        for tree, form in claim.forms.items():
+            difference = difference - form(query.trees[tree].leaves[height].row)
         try:
             total = total + difference * layer.inverse(claim.point - x)
         except ZeroDivisionError:

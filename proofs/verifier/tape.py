@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -11,6 +12,8 @@ from .field import P
 from .reader import Reader
 
 MAGIC: Final = b"SBT1"
+OPERATION: Final = 5
+"""Bytes of an operation."""
 
 
 class Op(IntEnum):
@@ -74,7 +77,10 @@ def _parse_table(reader: Reader, bus_widths: tuple[int, ...]) -> Table:
     reader.require(width > 0, "a table has no columns")
     constants = tuple(reader.u64("constant", P) for _ in range(reader.u16("constants")))
     count = reader.u16("operations")
-    operations = tuple(_parse_operation(reader, node, width, len(constants)) for node in range(count))
+    packed = struct.iter_unpack(">BHH", reader.take(OPERATION * count))
+    operations = tuple(
+        _checked_operation(reader, node, width, len(constants), *fields) for node, fields in enumerate(packed)
+    )
     asserts = tuple(reader.u16("asserted node", count) for _ in range(reader.u16("asserts")))
     messages = []
     for _ in range(reader.u16("messages")):
@@ -87,15 +93,17 @@ def _parse_table(reader: Reader, bus_widths: tuple[int, ...]) -> Table:
     return Table(width, constants, operations, asserts, tuple(messages))
 
 
-def _parse_operation(reader: Reader, node: int, width: int, constants: int) -> tuple[Op, int, int]:
-    op = Op(reader.u8("operation", len(Op)))
-    match op:
-        case Op.LOCAL | Op.NEXT:
-            limits = (width, 1)
-        case Op.CONST:
-            limits = (constants, 1)
-        case Op.FIRST | Op.LAST | Op.TRANSITION:
-            limits = (1, 1)
-        case _:
-            limits = (node, node)
-    return op, reader.u16("operand", limits[0]), reader.u16("operand", limits[1])
+def _checked_operation(
+    reader: Reader, node: int, width: int, constants: int, code: int, a: int, b: int
+) -> tuple[Op, int, int]:
+    """Operands in range: columns, constants or earlier nodes; what an operation does not use is 0."""
+    reader.require(code < len(Op), f"operation {code} of node {node} is unknown")
+    op = Op(code)
+    if op >= Op.ADD:
+        limits = (node, node)
+    elif op is Op.CONST:
+        limits = (constants, 1)
+    else:
+        limits = (width if op <= Op.NEXT else 1, 1)
+    reader.require(a < limits[0] and b < limits[1], f"{op.name} of node {node} has an operand out of range")
+    return op, a, b

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Generic
 
 from .constraints import evaluate_tape, fold_constraints, from_basis
@@ -80,11 +81,12 @@ def verify_on(
     layer: FieldLayer[E], vk_bytes: bytes, context: bytes, messages: Sequence[PublicMessage], proof: bytes
 ) -> Verified:
     """:func:`verify` on a field layer of choice."""
+    vk_bytes, context, proof = bytes(vk_bytes), bytes(context), bytes(proof)
     vk = parse_verification_key(vk_bytes)
     if len(context) != CONTEXT_LENGTH:
         raise ProofRejected(Reason.CONTEXT, f"{CONTEXT_LENGTH} bytes expected, got {len(context)}")
     head_bytes, records = split_proof(vk, proof)
-    check_messages(vk, messages)
+    messages = check_messages(vk, messages)
     head = parse_head(layer, vk, head_bytes)
 
     challenges = run_transcript(layer, vk, context, head)
@@ -93,21 +95,23 @@ def verify_on(
     )
     check_buses(layer, buses, head, messages)
     terminals = iter(head.terminals.values)
-    for index, shape in enumerate(vk.tables):
+    for number, shape in enumerate(vk.tables):
         terminal = next(terminals) if shape.lookups else layer.zero
-        check_table(layer, vk, head, buses, challenges, index, terminal)
+        check_table(layer, vk, head, buses, challenges, number, terminal)
 
     claims = batch_claims(layer, vk, head, challenges.zeta, challenges.batching)
-    for number, (index, record) in enumerate(zip(challenges.indices, records, strict=True)):
+    for number, (position, record) in enumerate(zip(challenges.indices, records, strict=True)):
         query = parse_query(layer, vk, record, number)
-        check_query(layer, vk, head, claims, challenges.betas, number, index, query)
+        check_query(layer, vk, head, claims, challenges.betas, number, position, query)
     return _verified(vk, vk_bytes, context, len(messages), len(proof), len(head_bytes))
 
 
-def check_messages(vk: VerificationKey, messages: Sequence[PublicMessage]) -> None:
-    """Rejects with ``MESSAGE`` unless every message is well-formed for a bus that a table uses."""
+def check_messages(vk: VerificationKey, messages: Sequence[PublicMessage]) -> tuple[PublicMessage, ...]:
+    """The messages with plain integers; rejects with ``MESSAGE`` what is not well-formed for a used bus."""
     used = set(vk.bus_order)
-    for number, (bus, fields) in enumerate(messages):
+    checked = []
+    for number, (bus, raw_fields) in enumerate(messages):
+        fields = tuple(map(index, raw_fields))  # fixed-width integers would overflow in the arithmetic
         if bus not in used:
             raise ProofRejected(Reason.MESSAGE, f"message {number}: no table uses bus {bus}")
         if len(fields) != vk.bus_widths[bus]:
@@ -116,18 +120,19 @@ def check_messages(vk: VerificationKey, messages: Sequence[PublicMessage]) -> No
             )
         if not all(0 <= field < P for field in fields):
             raise ProofRejected(Reason.MESSAGE, f"message {number}: a field is not in [0, p)")
+        checked.append((index(bus), fields))
+    return tuple(checked)
 
 
 def unpack_messages(vk: bytes, packed: bytes) -> tuple[PublicMessage, ...]:
     """Public messages from their packed form: for each, u8 bus, then its fields as big-endian u64."""
-    key = parse_verification_key(vk)
-    reader = Reader(packed, Reason.MESSAGE, "packed messages")
+    key = parse_verification_key(bytes(vk))
+    reader = Reader(bytes(packed), Reason.MESSAGE, "packed messages")
     messages: list[PublicMessage] = []
     while reader.remaining:
         bus = reader.u8("bus", len(key.bus_widths))
         messages.append((bus, tuple(reader.u64("field", P) for _ in range(key.bus_widths[bus]))))
-    check_messages(key, messages)
-    return tuple(messages)
+    return check_messages(key, messages)
 
 
 def run_transcript(layer: FieldLayer[E], vk: VerificationKey, context: bytes, head: Head[E]) -> Challenges[E]:
@@ -188,12 +193,12 @@ def check_table(
     head: Head[E],
     buses: BusChallenges[E],
     challenges: Challenges[E],
-    index: int,
+    number: int,
     terminal: E,
 ) -> None:
-    """The constraints of table ``index``, folded, must be its quotient times the vanishing polynomial."""
-    shape = vk.tables[index]
-    openings = _table_openings(vk, head, index)
+    """The constraints of table ``number``, folded, must be its quotient times the vanishing polynomial."""
+    shape = vk.tables[number]
+    openings = _table_openings(vk, head, number)
     main, quotient = openings["main"][0], openings["quotient"]
     zeta = challenges.zeta
     try:
@@ -201,7 +206,7 @@ def check_table(
         chunks = [from_basis(layer, chunk[0][:2])[0] for chunk in quotient]
         recomposed = recompose_quotient(layer, shape.log_height, chunks, zeta)
     except ZeroDivisionError:
-        raise ProofRejected(Reason.OOD_POINT, f"table {index}") from None
+        raise ProofRejected(Reason.OOD_POINT, f"table {number}") from None
 
     nodes = evaluate_tape(layer, shape.table, main[0], main[1] if shape.table.reads_next_row else (), row)
     values = [nodes[node] for node in shape.table.asserts]
@@ -212,7 +217,7 @@ def check_table(
             layer, buses, shape.lookups, shape.table.messages, nodes, row, local, following, terminal
         )
     if fold_constraints(layer, challenges.alpha, values) != row.vanishing * recomposed:
-        raise ProofRejected(Reason.CONSTRAINTS, f"table {index}")
+        raise ProofRejected(Reason.CONSTRAINTS, f"table {number}")
 
 
 def _table_openings(

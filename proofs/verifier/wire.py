@@ -7,7 +7,7 @@ the transcript or a hash is kept as bytes beside its values.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic
 
@@ -70,9 +70,9 @@ class Leaf:
 
 @dataclass(frozen=True)
 class TreeOpening:
-    """The leaves of one tree at one index, in the order of its groups, and the siblings upwards."""
+    """The leaves of one tree at one index, by log2 height, and the siblings upwards."""
 
-    leaves: tuple[Leaf, ...]
+    leaves: Mapping[int, Leaf]
     path: tuple[bytes, ...]
 
 
@@ -213,11 +213,11 @@ def parse_query(layer: FieldLayer[E], vk: VerificationKey, data: bytes, number: 
     cursor = _Cursor(data, f"query {number}")
     trees = []
     for tree in vk.trees:
-        leaves = []
+        leaves = {}
         for group in tree.groups:
             raw, values = cursor.base(group.columns + SALT)
-            leaves.append(Leaf(raw, values[: group.columns]))
-        trees.append(TreeOpening(tuple(leaves), cursor.path(vk, tree.log_height)))
+            leaves[group.log_height] = Leaf(raw, values[: group.columns])
+        trees.append(TreeOpening(leaves, cursor.path(vk, tree.log_height)))
     rounds = []
     log_rows = vk.log_domain
     for log_arity in vk.rounds:

@@ -298,7 +298,7 @@ library EpochStatement {
         require(data.length >= cursor.offset + count * size, IExchange.Truncated(field));
     }
 
-    /// @dev 32 bytes from `offset`; zeros beyond the end of calldata. The callers check lengths.
+    /// @dev 32 bytes from `offset`; what lies beyond the field is shifted away. The callers check lengths.
     function _load(bytes calldata data, uint256 offset) private pure returns (uint256 word) {
         assembly ("memory-safe") {
             word := calldataload(add(data.offset, offset))

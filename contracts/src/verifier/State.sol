@@ -82,6 +82,16 @@ library State {
         }
     }
 
+    /// Number and length of the query records that a state speaks of.
+    function records(bytes calldata state) internal pure returns (uint256 count, uint256 length) {
+        uint256 head;
+        assembly ("memory-safe") {
+            head := calldataload(state.offset)
+        }
+        if (state.length < SHAPES || head >> 224 != MAGIC) revert IStarkErrors.InvalidState();
+        return ((head >> 216) & 0xFF, (head >> 128) & 0xFFFFFFFF);
+    }
+
     /// Bytes of one query record (docs/proof-format.md section 4).
     function recordLength(Key memory k) private pure returns (uint256 length) {
         unchecked {

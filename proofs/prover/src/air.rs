@@ -67,7 +67,10 @@ pub fn bus_name(bus: u8) -> String {
 }
 
 fn roots(table: &Table) -> impl Iterator<Item = u16> {
-    let of_messages = table.messages.iter().flat_map(|m| m.fields.iter().chain([&m.count]));
+    let of_messages = table
+        .messages
+        .iter()
+        .flat_map(|m| m.fields.iter().chain([&m.count]));
     table.asserts.iter().chain(of_messages).copied()
 }
 

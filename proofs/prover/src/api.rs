@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::mmcs::Val;
+use crate::params::Params;
 use crate::prove::{ProveError, prove as make_proof, prove_and_verify as make_judged_proof};
 use crate::tape::{ORDER, Tape, TapeError};
-use crate::vk::{Params, Setup, SetupError};
+use crate::vk::{Setup, SetupError};
 use crate::witness::{self, Derived, WitnessError};
 use crate::{progress, security, wire};
 
@@ -54,36 +55,59 @@ fn argument(what: &str) -> PyErr {
 }
 
 fn matrix(table: usize, array: &PyReadonlyArray2<'_, u64>) -> PyResult<RowMajorMatrix<Val>> {
-    let values = array
-        .as_slice()
-        .map_err(|_| argument("an array is not contiguous in C order"))?;
-    if values.iter().any(|v| *v >= ORDER) {
-        return Err(argument(&format!("array {table} holds a value that is not canonical")));
-    }
     let width = array.shape()[1];
     if width == 0 {
         return Err(argument("an array has no columns"));
     }
-    Ok(RowMajorMatrix::new(values.iter().map(|v| Goldilocks::new(*v)).collect(), width))
+    let view = array.as_array();
+    let mut values = Vec::with_capacity(view.len());
+    for value in view {
+        if *value >= ORDER {
+            return Err(argument(&format!(
+                "array {table} holds a value that is not canonical"
+            )));
+        }
+        values.push(Goldilocks::new(*value));
+    }
+    Ok(RowMajorMatrix::new(values, width))
 }
 
 fn matrices(arrays: &[PyReadonlyArray2<'_, u64>]) -> PyResult<Vec<RowMajorMatrix<Val>>> {
-    arrays.iter().enumerate().map(|(i, a)| matrix(i, a)).collect()
+    arrays
+        .iter()
+        .enumerate()
+        .map(|(i, a)| matrix(i, a))
+        .collect()
 }
 
-fn array<'py>(py: Python<'py>, values: Vec<u64>, width: usize) -> PyResult<Bound<'py, PyArray2<u64>>> {
+fn array<'py>(
+    py: Python<'py>,
+    values: Vec<u64>,
+    width: usize,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let height = values.len() / width;
-    let array = numpy::ndarray::Array2::from_shape_vec((height, width), values).map_err(|_| argument("shape"))?;
+    let array = numpy::ndarray::Array2::from_shape_vec((height, width), values)
+        .map_err(|_| argument("shape"))?;
     Ok(array.into_pyarray(py))
 }
 
+/// Grinding bits may be left out (0); every other parameter must be there, and no other key.
 fn params(dict: &Bound<'_, PyDict>) -> PyResult<Params> {
     let mut values = [0; 10];
+    let mut found = 0;
     for (value, name) in values.iter_mut().zip(Params::NAMES) {
-        let item = dict.get_item(name)?.ok_or_else(|| argument(&format!("parameter {name} is missing")))?;
-        *value = item.extract().map_err(|_| argument(&format!("parameter {name} is not in 0..=255")))?;
+        let Some(item) = dict.get_item(name)? else {
+            if name.ends_with("_pow_bits") {
+                continue;
+            }
+            return Err(argument(&format!("parameter {name} is missing")));
+        };
+        *value = item
+            .extract()
+            .map_err(|_| argument(&format!("parameter {name} is not in 0..=255")))?;
+        found += 1;
     }
-    if dict.len() != values.len() {
+    if dict.len() != found {
         return Err(argument("unknown parameter"));
     }
     Ok(Params::from_array(values))
@@ -192,7 +216,10 @@ fn messages<'py>(
     let trace = matrix(table, &trace)?;
     let (values, width) = py.detach(|| -> Result<_, PyErr> {
         let tape = Tape::parse(tape)?;
-        let width = *tape.buses.get(usize::from(bus)).ok_or(WitnessError::Bus(bus))?;
+        let width = *tape
+            .buses
+            .get(usize::from(bus))
+            .ok_or(WitnessError::Bus(bus))?;
         let rows = witness::messages(witness::table(&tape, table)?, &trace, bus, sign == 1)?;
         Ok((rows, 2 + usize::from(width)))
     })?;

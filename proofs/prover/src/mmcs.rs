@@ -14,8 +14,8 @@ use p3_matrix::stack::HorizontalPair;
 use p3_matrix::{Dimensions, Matrix};
 use p3_merkle_tree::{MerkleTree, MerkleTreeError, MerkleTreeMmcs};
 use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap, SerializingHasher};
-use rand::rngs::StdRng;
 use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 pub type Val = Goldilocks;
 pub type FieldHash = SerializingHasher<Keccak256Hash>;
@@ -52,7 +52,10 @@ impl SaltedMmcs {
 
 impl Clone for SaltedMmcs {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), rng: Mutex::new(self.fork_rng()) }
+        Self {
+            inner: self.inner.clone(),
+            rng: Mutex::new(self.fork_rng()),
+        }
     }
 }
 
@@ -116,7 +119,11 @@ impl Mmcs<Val> for SaltedMmcs {
     }
 
     fn get_matrices<'a, M: Matrix<Val>>(&self, data: &'a Self::ProverData<M>) -> Vec<&'a M> {
-        self.inner.get_matrices(data).into_iter().map(|pair| &pair.left).collect()
+        self.inner
+            .get_matrices(data)
+            .into_iter()
+            .map(|pair| &pair.left)
+            .collect()
     }
 
     fn verify_batch(
@@ -127,7 +134,10 @@ impl Mmcs<Val> for SaltedMmcs {
         opening: BatchOpeningRef<'_, Val, Self>,
     ) -> Result<(), Self::Error> {
         let (rows, (salts, siblings)) = opening.unpack();
-        let mismatch = MerkleTreeError::WrongBatchSize { expected: dimensions.len(), got: rows.len() };
+        let mismatch = MerkleTreeError::WrongBatchSize {
+            expected: dimensions.len(),
+            got: rows.len(),
+        };
         let heights: Vec<usize> = dimensions.iter().map(|d| d.height).collect();
         let order = salted_order(&heights);
         if rows.len() != dimensions.len() || salts.len() != order.len() {
@@ -139,8 +149,12 @@ impl Mmcs<Val> for SaltedMmcs {
             rows[i].extend_from_slice(salt);
             dimensions[i].width += SALT;
         }
-        self.inner
-            .verify_batch(commit, &dimensions, index, BatchOpeningRef::new(&rows, siblings))
+        self.inner.verify_batch(
+            commit,
+            &dimensions,
+            index,
+            BatchOpeningRef::new(&rows, siblings),
+        )
     }
 
     fn open_multi_batch<M: Matrix<Val>>(
@@ -148,7 +162,10 @@ impl Mmcs<Val> for SaltedMmcs {
         indices: &[usize],
         data: &Self::ProverData<M>,
     ) -> (Vec<Vec<Vec<Val>>>, Self::MultiProof) {
-        indices.iter().map(|index| self.open_batch(*index, data).unpack()).unzip()
+        indices
+            .iter()
+            .map(|index| self.open_batch(*index, data).unpack())
+            .unzip()
     }
 
     fn verify_multi_batch<R: AsRef<[Val]> + PartialEq>(
@@ -160,11 +177,19 @@ impl Mmcs<Val> for SaltedMmcs {
         proof: &Self::MultiProof,
     ) -> Result<(), Self::Error> {
         if opened.len() != indices.len() || proof.len() != indices.len() {
-            return Err(MerkleTreeError::WrongBatchSize { expected: indices.len(), got: opened.len() });
+            return Err(MerkleTreeError::WrongBatchSize {
+                expected: indices.len(),
+                got: opened.len(),
+            });
         }
         for ((index, rows), path) in indices.iter().zip(opened).zip(proof) {
             let rows: Vec<Vec<Val>> = rows.iter().map(|row| row.as_ref().to_vec()).collect();
-            self.verify_batch(commit, dimensions, *index, BatchOpeningRef::new(&rows, path))?;
+            self.verify_batch(
+                commit,
+                dimensions,
+                *index,
+                BatchOpeningRef::new(&rows, path),
+            )?;
         }
         Ok(())
     }

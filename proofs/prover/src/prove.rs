@@ -17,7 +17,8 @@ use rand::rngs::StdRng;
 use thiserror::Error;
 
 use crate::mmcs::{SaltedMmcs, Val};
-use crate::vk::{Params, RANDOM_CODEWORDS, Setup, SetupError, prover_data};
+use crate::params::Params;
+use crate::vk::{RANDOM_CODEWORDS, Setup, SetupError, prover_data};
 use crate::{progress, wire};
 
 pub type Challenge = BinomialExtensionField<Val, 2>;
@@ -54,7 +55,11 @@ impl Secrets {
     /// From the operating system, so that forked processes never share a generator.
     fn fresh() -> Result<Self, ProveError> {
         let mut secrets = Self::zero();
-        for seed in [&mut secrets.masks, &mut secrets.input_salts, &mut secrets.fri_salts] {
+        for seed in [
+            &mut secrets.masks,
+            &mut secrets.input_salts,
+            &mut secrets.fri_salts,
+        ] {
             getrandom::fill(seed).map_err(|_| ProveError::Randomness)?;
         }
         Ok(secrets)
@@ -62,7 +67,11 @@ impl Secrets {
 
     /// For configurations that commit to nothing.
     pub fn zero() -> Self {
-        Self { masks: [0; 32], input_salts: [0; 32], fri_salts: [0; 32] }
+        Self {
+            masks: [0; 32],
+            input_salts: [0; 32],
+            fri_salts: [0; 32],
+        }
     }
 }
 
@@ -85,13 +94,20 @@ pub fn make_config(params: &Params, context: &[u8; 32], secrets: Secrets) -> Con
         RANDOM_CODEWORDS,
         StdRng::from_seed(secrets.masks),
     );
-    Config::new(pcs, Challenger::from_hasher(context.to_vec(), Keccak256Hash {}))
-        .with_lookup_proof_of_work_bits(params.lookup_pow_bits.into())
-        .with_ood_proof_of_work_bits(params.ood_pow_bits.into())
+    Config::new(
+        pcs,
+        Challenger::from_hasher(context.to_vec(), Keccak256Hash {}),
+    )
+    .with_lookup_proof_of_work_bits(params.lookup_pow_bits.into())
+    .with_ood_proof_of_work_bits(params.ood_pow_bits.into())
 }
 
 /// Make a wire proof. `traces[t]` is table t, with the heights of the setup. A panic of Plonky3 becomes an error.
-pub fn prove(setup: &Setup, context: &[u8; 32], traces: &[RowMajorMatrix<Val>]) -> Result<Vec<u8>, ProveError> {
+pub fn prove(
+    setup: &Setup,
+    context: &[u8; 32],
+    traces: &[RowMajorMatrix<Val>],
+) -> Result<Vec<u8>, ProveError> {
     let (_, proof) = plonky3_proof(setup, context, traces)?;
     wire::encode(setup, &proof).map_err(ProveError::Prover)
 }
@@ -134,12 +150,21 @@ fn plonky3_proof(
 fn check_traces(setup: &Setup, traces: &[RowMajorMatrix<Val>]) -> Result<(), ProveError> {
     let fail = |table, what| Err(ProveError::Trace { table, what });
     if traces.len() != setup.tables.len() {
-        return fail(traces.len(), format!("{} tables expected", setup.tables.len()));
+        return fail(
+            traces.len(),
+            format!("{} tables expected", setup.tables.len()),
+        );
     }
     for (table, (trace, shape)) in traces.iter().zip(&setup.tables).enumerate() {
         let expected = (1 << shape.log_height, shape.width);
         if (trace.height(), trace.width()) != expected {
-            return fail(table, format!("shape {:?} where {expected:?} is expected", (trace.height(), trace.width())));
+            return fail(
+                table,
+                format!(
+                    "shape {:?} where {expected:?} is expected",
+                    (trace.height(), trace.width())
+                ),
+            );
         }
     }
     Ok(())

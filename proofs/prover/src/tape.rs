@@ -169,7 +169,11 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
         let op = match opcode {
             0 | 1 => {
                 operand(a < width && b == 0)?;
-                if opcode == 0 { Op::Local(a) } else { Op::Next(a) }
+                if opcode == 0 {
+                    Op::Local(a)
+                } else {
+                    Op::Next(a)
+                }
             }
             2 => {
                 operand(usize::from(a) < num_constants && b == 0)?;
@@ -183,7 +187,13 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
                 operand(below(a) && below(b))?;
                 [Op::Add(a, b), Op::Sub(a, b), Op::Mul(a, b)][usize::from(opcode - 6)]
             }
-            _ => return Err(TapeError::Opcode { table: t, node, opcode }),
+            _ => {
+                return Err(TapeError::Opcode {
+                    table: t,
+                    node,
+                    opcode,
+                });
+            }
         };
         ops.push(op);
     }
@@ -196,14 +206,23 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
             .get(usize::from(node))
             .ok_or(TapeError::Assert { table: t, index })?;
         if degree > MAX_DEGREE {
-            return Err(TapeError::Degree { table: t, what: "assert", index, degree });
+            return Err(TapeError::Degree {
+                table: t,
+                what: "assert",
+                index,
+                degree,
+            });
         }
         asserts.push(node);
     }
     let num_messages = usize::from(r.u16()?);
     let mut messages = Vec::with_capacity(num_messages);
     for index in 0..num_messages {
-        let fail = |what| TapeError::Message { table: t, index, what };
+        let fail = |what| TapeError::Message {
+            table: t,
+            index,
+            what,
+        };
         let bus = r.u8()?;
         let bus_width = *buses.get(usize::from(bus)).ok_or(fail("unknown bus"))?;
         let sign = r.u8()?;
@@ -221,15 +240,33 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
             }
         };
         let count = node()?;
-        let fields = (0..bus_width).map(|_| node()).collect::<Result<Vec<_>, _>>()?;
+        let fields = (0..bus_width)
+            .map(|_| node())
+            .collect::<Result<Vec<_>, _>>()?;
         let degree_of = |n: &u16| degrees[usize::from(*n)];
         let degree = (1 + fields.iter().map(degree_of).max().unwrap_or(0)).max(degree_of(&count));
         if degree > MAX_DEGREE {
-            return Err(TapeError::Degree { table: t, what: "message", index, degree });
+            return Err(TapeError::Degree {
+                table: t,
+                what: "message",
+                index,
+                degree,
+            });
         }
-        messages.push(Message { bus, receive: sign == 1, weight, count, fields });
+        messages.push(Message {
+            bus,
+            receive: sign == 1,
+            weight,
+            count,
+            fields,
+        });
     }
-    Ok(Table { width: usize::from(width), ops, asserts, messages })
+    Ok(Table {
+        width: usize::from(width),
+        ops,
+        asserts,
+        messages,
+    })
 }
 
 /// Degree of each node in trace columns (the transition selector counts 0, as in Plonky3), and whether it holds a selector.
@@ -261,12 +298,17 @@ fn degrees(ops: &[Op]) -> (Vec<u32>, Vec<bool>) {
 /// Nodes that the given roots need, in tape order.
 pub fn needed(ops: &[Op], roots: impl IntoIterator<Item = u16>) -> Vec<u16> {
     let mut marked = vec![false; ops.len()];
-    roots.into_iter().for_each(|r| marked[usize::from(r)] = true);
+    roots
+        .into_iter()
+        .for_each(|r| marked[usize::from(r)] = true);
     for i in (0..ops.len()).rev() {
         if let (true, Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b)) = (marked[i], ops[i]) {
             marked[usize::from(a)] = true;
             marked[usize::from(b)] = true;
         }
     }
-    (0..ops.len()).filter(|i| marked[*i]).map(|i| i as u16).collect()
+    (0..ops.len())
+        .filter(|i| marked[*i])
+        .map(|i| i as u16)
+        .collect()
 }

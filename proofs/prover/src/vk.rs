@@ -1,25 +1,24 @@
 //! The verification key: tape, heights, parameters and everything Plonky3 derives from them (docs/proof-format.md 2).
 
-use p3_air::symbolic::AirLayout;
-use p3_batch_stark::symbolic::{get_log_num_quotient_chunks_for_domain, get_symbolic_constraints};
+use std::panic::catch_unwind;
+
 use p3_batch_stark::{BatchShape, ProverData};
 use p3_challenger::CanObserve;
-use p3_field::coset::TwoAdicMultiplicativeCoset;
-use p3_field::{PrimeCharacteristicRing, PrimeField64};
+use p3_field::PrimeField64;
 use p3_fri::{FriShape, PcsShape, fold_schedule};
-use p3_lookup::logup::LogUpGadget;
-use p3_lookup::{Kind, Lookup, check_multiplicity_height_bound};
+use p3_lookup::check_multiplicity_height_bound;
 use thiserror::Error;
 
-use crate::air::{GenAir, bus_name};
+use crate::air::GenAir;
 use crate::mmcs::Val;
+use crate::params::Params;
 use crate::prove::{Challenge, Config, Secrets, make_config};
+use crate::shape::{TableShape, prefixes, table_shape};
 use crate::tape::{Tape, TapeError};
 
+/// Random columns appended to every committed matrix.
 pub const RANDOM_CODEWORDS: usize = 2;
 const EXTENSION: usize = 2;
-/// Prefix index of a bus that no table uses.
-pub const UNUSED_BUS: u8 = 255;
 
 #[derive(Debug, Error)]
 pub enum SetupError {
@@ -35,106 +34,6 @@ pub enum SetupError {
     Encoding(&'static str),
     #[error("shape: Plonky3 refused the shape: {0}")]
     Shape(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Params {
-    pub log_blowup: u8,
-    pub num_queries: u8,
-    pub cap_height: u8,
-    pub max_log_arity: u8,
-    pub log_final_poly_len: u8,
-    pub lookup_pow_bits: u8,
-    pub ood_pow_bits: u8,
-    pub batch_pow_bits: u8,
-    pub commit_pow_bits: u8,
-    pub query_pow_bits: u8,
-}
-
-impl Params {
-    pub const NAMES: [&'static str; 10] = [
-        "log_blowup",
-        "num_queries",
-        "cap_height",
-        "max_log_arity",
-        "log_final_poly_len",
-        "lookup_pow_bits",
-        "ood_pow_bits",
-        "batch_pow_bits",
-        "commit_pow_bits",
-        "query_pow_bits",
-    ];
-
-    pub fn from_array(v: [u8; 10]) -> Self {
-        Self {
-            log_blowup: v[0],
-            num_queries: v[1],
-            cap_height: v[2],
-            max_log_arity: v[3],
-            log_final_poly_len: v[4],
-            lookup_pow_bits: v[5],
-            ood_pow_bits: v[6],
-            batch_pow_bits: v[7],
-            commit_pow_bits: v[8],
-            query_pow_bits: v[9],
-        }
-    }
-
-    fn to_array(self) -> [u8; 10] {
-        [
-            self.log_blowup,
-            self.num_queries,
-            self.cap_height,
-            self.max_log_arity,
-            self.log_final_poly_len,
-            self.lookup_pow_bits,
-            self.ood_pow_bits,
-            self.batch_pow_bits,
-            self.commit_pow_bits,
-            self.query_pow_bits,
-        ]
-    }
-
-    fn check(&self) -> Result<(), SetupError> {
-        let limits: [(u8, u8); 10] = [
-            (1, 6),
-            (1, 255),
-            (0, 8),
-            (1, 4),
-            (0, 10),
-            (0, 40),
-            (0, 40),
-            (0, 40),
-            (0, 40),
-            (0, 40),
-        ];
-        for ((name, value), (low, high)) in Self::NAMES.iter().zip(self.to_array()).zip(limits) {
-            if !(low..=high).contains(&value) {
-                return Err(SetupError::Params(name, format!("{value} is not in {low}..={high}")));
-            }
-        }
-        if self.cap_height > self.log_blowup + self.log_final_poly_len {
-            return Err(SetupError::Params("cap_height", "above log_blowup + log_final_poly_len".into()));
-        }
-        Ok(())
-    }
-}
-
-/// A packed lookup column: messages (indices into the table's list) on one bus.
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub bus: u8,
-    pub messages: Vec<u16>,
-}
-
-#[derive(Clone, Debug)]
-pub struct TableShape {
-    pub width: usize,
-    pub log_height: usize,
-    pub log_chunks: usize,
-    pub reads_next: bool,
-    pub columns: Vec<Column>,
-    pub num_constraints: usize,
 }
 
 /// Everything that prover and wire encoder need; `bytes` is the verification key.
@@ -155,25 +54,38 @@ pub struct Setup {
 struct Recorder(Vec<u8>);
 impl CanObserve<Val> for Recorder {
     fn observe(&mut self, value: Val) {
-        self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
-    }
-}
-
-impl TableShape {
-    /// log2 of the height of the table's committed matrices.
-    pub fn log_lde(&self, log_blowup: usize) -> usize {
-        self.log_height + 1 + log_blowup
+        self.0
+            .extend_from_slice(&value.as_canonical_u64().to_le_bytes());
     }
 }
 
 /// Prover data for a setup: lookups only, there are no preprocessed columns.
-pub fn prover_data(config: &Config, airs: &[GenAir], log_heights: &[usize]) -> Result<ProverData<Config>, SetupError> {
+pub fn prover_data(
+    config: &Config,
+    airs: &[GenAir],
+    log_heights: &[usize],
+) -> Result<ProverData<Config>, SetupError> {
     let log_ext: Vec<usize> = log_heights.iter().map(|h| h + 1).collect();
-    ProverData::from_airs_and_degrees(config, airs, &log_ext).map_err(|e| SetupError::Shape(format!("{e:?}")))
+    ProverData::from_airs_and_degrees(config, airs, &log_ext)
+        .map_err(|e| SetupError::Shape(format!("{e:?}")))
 }
 
 impl Setup {
-    pub fn new(tape_bytes: &[u8], log_heights: &[usize], params: Params) -> Result<Self, SetupError> {
+    /// Derive a setup. Plonky3 panics on shapes it does not like; what our own checks let through becomes an error.
+    pub fn new(
+        tape_bytes: &[u8],
+        log_heights: &[usize],
+        params: Params,
+    ) -> Result<Self, SetupError> {
+        catch_unwind(|| Self::derive(tape_bytes, log_heights, params))
+            .unwrap_or_else(|_| Err(SetupError::Shape("a panic".into())))
+    }
+
+    fn derive(
+        tape_bytes: &[u8],
+        log_heights: &[usize],
+        params: Params,
+    ) -> Result<Self, SetupError> {
         let tape = Tape::parse(tape_bytes)?;
         params.check()?;
         check_heights(&tape, log_heights, &params)?;
@@ -183,11 +95,19 @@ impl Setup {
         let data = prover_data(&config, &airs, log_heights)?;
         let lookups = &data.common.lookups;
         let heights: Vec<usize> = log_heights.iter().map(|h| 1 << h).collect();
-        check_multiplicity_height_bound(lookups, &heights)
-            .map_err(|_| SetupError::Buses("sum of message weights times heights reaches the field's order"))?;
+        check_multiplicity_height_bound(lookups, &heights).map_err(|_| {
+            SetupError::Buses("sum of message weights times heights reaches the field's order")
+        })?;
         let mut tables = Vec::with_capacity(airs.len());
         for (i, air) in airs.iter().enumerate() {
-            tables.push(table_shape(&tape, i, air, &lookups[i], log_heights[i], &params)?);
+            tables.push(table_shape(
+                &tape,
+                i,
+                air,
+                &lookups[i],
+                log_heights[i],
+                &params,
+            )?);
         }
         if tables.iter().all(|t| t.columns.is_empty()) {
             return Err(SetupError::Buses("no table has a message"));
@@ -246,7 +166,9 @@ impl Setup {
         let mut field = |size: usize| -> Result<&[u8], SetupError> {
             let length = vk.get(at..at + size).ok_or(fail("truncated"))?;
             let length = length.iter().fold(0usize, |a, b| a << 8 | usize::from(*b));
-            let bytes = vk.get(at + size..at + size + length).ok_or(fail("truncated"))?;
+            let bytes = vk
+                .get(at + size..at + size + length)
+                .ok_or(fail("truncated"))?;
             at += size + length;
             Ok(bytes)
         };
@@ -321,7 +243,8 @@ impl Setup {
     }
 
     fn encode(&self, tape: &[u8]) -> Result<Vec<u8>, SetupError> {
-        let byte = |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
+        let byte =
+            |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
         let mut out = b"SBV1".to_vec();
         out.extend(self.params.to_array());
         out.push(byte(self.log_max)?);
@@ -348,11 +271,13 @@ impl Setup {
             }
         }
         for seed in self.seeds() {
-            let length = u16::try_from(seed.len()).map_err(|_| SetupError::Encoding("a seed is too long"))?;
+            let length = u16::try_from(seed.len())
+                .map_err(|_| SetupError::Encoding("a seed is too long"))?;
             out.extend(length.to_be_bytes());
             out.extend(seed);
         }
-        let length = u32::try_from(tape.len()).map_err(|_| SetupError::Encoding("the tape is too long"))?;
+        let length =
+            u32::try_from(tape.len()).map_err(|_| SetupError::Encoding("the tape is too long"))?;
         out.extend(length.to_be_bytes());
         out.extend(tape);
         Ok(out)
@@ -368,7 +293,9 @@ fn check_heights(tape: &Tape, log_heights: &[usize], params: &Params) -> Result<
         )));
     }
     let queries = usize::from(params.num_queries);
-    let lowest = (2 * (queries + 2 * EXTENSION)).next_power_of_two().trailing_zeros() as usize;
+    let lowest = (2 * (queries + 2 * EXTENSION))
+        .next_power_of_two()
+        .trailing_zeros() as usize;
     let lowest = lowest.max(usize::from(params.log_final_poly_len));
     let highest = 31 - usize::from(params.log_blowup);
     for (table, height) in log_heights.iter().enumerate() {
@@ -380,74 +307,3 @@ fn check_heights(tape: &Tape, log_heights: &[usize], params: &Params) -> Result<
     }
     Ok(())
 }
-
-fn table_shape(
-    tape: &Tape,
-    index: usize,
-    air: &GenAir,
-    lookups: &[Lookup<Val>],
-    log_height: usize,
-    params: &Params,
-) -> Result<TableShape, SetupError> {
-    let table = &tape.tables[index];
-    let layout = AirLayout { main_width: table.width, ..Default::default() };
-    let gadget = LogUpGadget::new();
-    let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height)
-        .ok_or(SetupError::Heights(format!("table {index}: no domain of this size")))?;
-    let log_data_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
-        air, layout, domain, lookups, 1, &gadget,
-    );
-    if log_data_chunks > 2.min(usize::from(params.log_blowup)) {
-        return Err(SetupError::Shape(format!("table {index} needs 2^{log_data_chunks} quotient chunks")));
-    }
-    let (base, ext) = get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
-    // Messages of a bus are packed in the tape's order: walk them again to name them.
-    let mut positions: Vec<std::vec::IntoIter<u16>> = (0..tape.buses.len())
-        .map(|bus| {
-            let of_bus: Vec<u16> = table
-                .messages
-                .iter()
-                .enumerate()
-                .filter(|(_, m)| usize::from(m.bus) == bus)
-                .map(|(i, _)| i as u16)
-                .collect();
-            of_bus.into_iter()
-        })
-        .collect();
-    let mut columns = Vec::with_capacity(lookups.len());
-    for lookup in lookups {
-        let bus = (0..tape.buses.len())
-            .find(|b| lookup.kind == Kind::Global(bus_name(*b as u8)))
-            .ok_or(SetupError::Buses("a lookup without a bus"))?;
-        let messages: Vec<u16> = positions[bus].by_ref().take(lookup.elements.len()).collect();
-        if messages.len() != lookup.elements.len() {
-            return Err(SetupError::Buses("a packed message is missing"));
-        }
-        columns.push(Column { bus: bus as u8, messages });
-    }
-    Ok(TableShape {
-        width: table.width,
-        log_height,
-        log_chunks: log_data_chunks + 1,
-        reads_next: air.reads_next(),
-        columns,
-        num_constraints: base.len() + ext.len(),
-    })
-}
-
-/// Plonky3 numbers buses in the order in which lookup columns meet them; widths count only where they are used.
-fn prefixes(tape: &Tape, tables: &[TableShape]) -> (Vec<u8>, usize) {
-    let mut prefixes = vec![UNUSED_BUS; tape.buses.len()];
-    let mut next = 0;
-    let mut width = 1;
-    for column in tables.iter().flat_map(|t| &t.columns) {
-        let bus = usize::from(column.bus);
-        width = width.max(usize::from(tape.buses[bus]));
-        if prefixes[bus] == UNUSED_BUS {
-            prefixes[bus] = next;
-            next += 1;
-        }
-    }
-    (prefixes, width)
-}
-

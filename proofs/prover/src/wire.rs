@@ -14,7 +14,8 @@ struct Writer(Vec<u8>);
 impl Writer {
     fn base(&mut self, values: &[Val]) {
         for value in values {
-            self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+            self.0
+                .extend_from_slice(&value.as_canonical_u64().to_le_bytes());
         }
     }
     fn extension(&mut self, values: &[Challenge]) {
@@ -44,7 +45,11 @@ pub fn lengths(setup: &Setup) -> (usize, usize) {
     let cap = 32 << p.cap_height;
     let rounds = setup.log_arities.len();
     let witness = |bits: u8| 8 * usize::from(bits > 0);
-    let terminals = setup.tables.iter().filter(|t| !t.columns.is_empty()).count();
+    let terminals = setup
+        .tables
+        .iter()
+        .filter(|t| !t.columns.is_empty())
+        .count();
     let opened: usize = setup.opened_widths().iter().flatten().flatten().sum();
     let head = cap * (4 + rounds)
         + 16 * (terminals + opened + (1 << p.log_final_poly_len))
@@ -95,7 +100,10 @@ pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
     encode_head(setup, proof, &mut w)?;
     let (head, record) = lengths(setup);
     if w.0.len() != head {
-        return Err(format!("head of {} bytes where {head} are expected", w.0.len()));
+        return Err(format!(
+            "head of {} bytes where {head} are expected",
+            w.0.len()
+        ));
     }
     let fri = &proof.opening_proof.1;
     let heights = tree_log_heights(setup);
@@ -104,7 +112,12 @@ pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
     }
     for query in 0..usize::from(setup.params.num_queries) {
         for (tree, heights) in fri.input_openings.iter().zip(&heights) {
-            input_record(&mut w, heights, &tree.opened_values[query], &tree.opening_proof[query]);
+            input_record(
+                &mut w,
+                heights,
+                &tree.opened_values[query],
+                &tree.opening_proof[query],
+            );
         }
         for round in &fri.commit_phase_openings {
             w.extension(&round.sibling_values[query]);
@@ -115,7 +128,10 @@ pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
     }
     let expected = head + record * usize::from(setup.params.num_queries);
     if w.0.len() != expected {
-        return Err(format!("proof of {} bytes where {expected} are expected", w.0.len()));
+        return Err(format!(
+            "proof of {} bytes where {expected} are expected",
+            w.0.len()
+        ));
     }
     Ok(w.0)
 }
@@ -126,7 +142,9 @@ fn input_record(w: &mut Writer, heights: &[usize], rows: &[Vec<Val>], (salts, si
     let mut salts = salts.iter();
     for (k, i) in order.iter().enumerate() {
         w.base(&rows[*i]);
-        let group_ends = order.get(k + 1).is_none_or(|next| heights[*next] != heights[*i]);
+        let group_ends = order
+            .get(k + 1)
+            .is_none_or(|next| heights[*next] != heights[*i]);
         if group_ends && let Some(salt) = salts.next() {
             w.base(salt);
         }
@@ -140,19 +158,38 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
     let commitments = &proof.commitments;
     let (masks, fri) = &proof.opening_proof;
     w.cap(&commitments.main);
-    w.witness(p.lookup_pow_bits, proof.lookup_pow_witness.ok_or_else(|| missing("lookup witness"))?);
-    w.cap(commitments.permutation.as_ref().ok_or_else(|| missing("permutation commitment"))?);
+    w.witness(
+        p.lookup_pow_bits,
+        proof
+            .lookup_pow_witness
+            .ok_or_else(|| missing("lookup witness"))?,
+    );
+    w.cap(
+        commitments
+            .permutation
+            .as_ref()
+            .ok_or_else(|| missing("permutation commitment"))?,
+    );
     for terminal in proof.lookup_terminals.iter().flatten() {
         w.extension(&[terminal.0]);
     }
     w.cap(&commitments.quotient_chunks);
-    w.cap(commitments.random.as_ref().ok_or_else(|| missing("random commitment"))?);
+    w.cap(
+        commitments
+            .random
+            .as_ref()
+            .ok_or_else(|| missing("random commitment"))?,
+    );
     w.witness(p.ood_pow_bits, proof.ood_pow_witness);
     let tables = &proof.opened_values.instances;
     let mut opened: [Vec<&[Challenge]>; 4] = Default::default();
     for table in tables {
         let base = &table.base_opened_values;
-        opened[0].push(base.random.as_ref().ok_or_else(|| missing("random opening"))?);
+        opened[0].push(
+            base.random
+                .as_ref()
+                .ok_or_else(|| missing("random opening"))?,
+        );
         opened[1].push(&base.trace_local);
         opened[1].extend(base.trace_next.as_deref());
         opened[2].extend(base.quotient_chunks.iter().map(Vec::as_slice));
@@ -171,7 +208,11 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
         }
     }
     w.witness(p.batch_pow_bits, fri.batch_pow_witness);
-    for (cap, witness) in fri.commit_phase_commits.iter().zip(&fri.commit_pow_witnesses) {
+    for (cap, witness) in fri
+        .commit_phase_commits
+        .iter()
+        .zip(&fri.commit_pow_witnesses)
+    {
         w.cap(cap);
         w.witness(p.commit_pow_bits, *witness);
     }

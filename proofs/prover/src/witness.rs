@@ -43,11 +43,18 @@ pub fn canonical(values: &[Val]) -> Vec<u64> {
     values.iter().map(PrimeField64::as_canonical_u64).collect()
 }
 
-fn check_shape(index: usize, table: &Table, trace: &RowMajorMatrix<Val>) -> Result<(), WitnessError> {
+fn check_shape(
+    index: usize,
+    table: &Table,
+    trace: &RowMajorMatrix<Val>,
+) -> Result<(), WitnessError> {
     if trace.width() == table.width && trace.height().is_power_of_two() {
         Ok(())
     } else {
-        Err(WitnessError::Shape { table: index, width: table.width })
+        Err(WitnessError::Shape {
+            table: index,
+            width: table.width,
+        })
     }
 }
 
@@ -118,7 +125,9 @@ fn schedule(table: &Table, derived: &[Derived]) -> Result<Vec<Step>, WitnessErro
     let fail = |column, what| WitnessError::Derived { column, what };
     let mut pending = vec![false; table.width];
     for d in derived {
-        let slot = pending.get_mut(d.column).ok_or(fail(d.column, "no such column"))?;
+        let slot = pending
+            .get_mut(d.column)
+            .ok_or(fail(d.column, "no such column"))?;
         if std::mem::replace(slot, true) {
             return Err(fail(d.column, "filled twice"));
         }
@@ -153,35 +162,50 @@ fn schedule(table: &Table, derived: &[Derived]) -> Result<Vec<Step>, WitnessErro
 }
 
 /// Fill derived columns in place, row by row.
-pub fn fill(table: &Table, derived: &[Derived], trace: &mut RowMajorMatrix<Val>) -> Result<(), WitnessError> {
+pub fn fill(
+    table: &Table,
+    derived: &[Derived],
+    trace: &mut RowMajorMatrix<Val>,
+) -> Result<(), WitnessError> {
     if trace.width() != table.width {
-        return Err(WitnessError::Shape { table: 0, width: table.width });
+        return Err(WitnessError::Shape {
+            table: 0,
+            width: table.width,
+        });
     }
     let steps = schedule(table, derived)?;
-    trace.values.par_chunks_mut(ROWS * table.width).for_each_init(
-        || vec![Val::ZERO; table.ops.len()],
-        |values, rows| {
-            for local in rows.chunks_mut(table.width) {
-                for step in &steps {
-                    match step {
-                        Step::Evaluate(node) => {
-                            let i = usize::from(*node);
-                            let row = Row { local, next: &[], index: 0, height: 1 };
-                            values[i] = evaluate(table.ops[i], &row, values);
-                        }
-                        Step::Store(d) => {
-                            let value = values[d.node];
-                            local[d.column] = if d.kind == 0 {
-                                value
-                            } else {
-                                value.try_inverse().unwrap_or(Val::ZERO)
-                            };
+    trace
+        .values
+        .par_chunks_mut(ROWS * table.width)
+        .for_each_init(
+            || vec![Val::ZERO; table.ops.len()],
+            |values, rows| {
+                for local in rows.chunks_mut(table.width) {
+                    for step in &steps {
+                        match step {
+                            Step::Evaluate(node) => {
+                                let i = usize::from(*node);
+                                let row = Row {
+                                    local,
+                                    next: &[],
+                                    index: 0,
+                                    height: 1,
+                                };
+                                values[i] = evaluate(table.ops[i], &row, values);
+                            }
+                            Step::Store(d) => {
+                                let value = values[d.node];
+                                local[d.column] = if d.kind == 0 {
+                                    value
+                                } else {
+                                    value.try_inverse().unwrap_or(Val::ZERO)
+                                };
+                            }
                         }
                     }
                 }
-            }
-        },
-    );
+            },
+        );
     Ok(())
 }
 
@@ -193,19 +217,31 @@ pub fn messages(
     receive: bool,
 ) -> Result<Vec<u64>, WitnessError> {
     check_shape(0, table, trace)?;
-    let chosen: Vec<_> = table.messages.iter().filter(|m| m.bus == bus && m.receive == receive).collect();
-    let roots = chosen.iter().flat_map(|m| m.fields.iter().chain([&m.count])).copied();
+    let chosen: Vec<_> = table
+        .messages
+        .iter()
+        .filter(|m| m.bus == bus && m.receive == receive)
+        .collect();
+    let roots = chosen
+        .iter()
+        .flat_map(|m| m.fields.iter().chain([&m.count]))
+        .copied();
     let nodes = needed(&table.ops, roots);
     let value = |values: &[Val], node: u16| values[usize::from(node)].as_canonical_u64();
-    Ok(scan(table, trace, &nodes, |row, values, out: &mut Vec<u64>| {
-        for m in &chosen {
-            let count = value(values, m.count);
-            if count != 0 {
-                out.extend([row as u64, count]);
-                out.extend(m.fields.iter().map(|f| value(values, *f)));
+    Ok(scan(
+        table,
+        trace,
+        &nodes,
+        |row, values, out: &mut Vec<u64>| {
+            for m in &chosen {
+                let count = value(values, m.count);
+                if count != 0 {
+                    out.extend([row as u64, count]);
+                    out.extend(m.fields.iter().map(|f| value(values, *f)));
+                }
             }
-        }
-    }))
+        },
+    ))
 }
 
 /// Asserts that do not hold: (table, assert index, row), at most `limit`.
@@ -234,7 +270,11 @@ fn check_traces(tape: &Tape, traces: &[RowMajorMatrix<Val>]) -> Result<(), Witne
     if traces.len() != tape.tables.len() {
         return Err(WitnessError::Table(traces.len().min(tape.tables.len())));
     }
-    tape.tables.iter().zip(traces).enumerate().try_for_each(|(i, (t, m))| check_shape(i, t, m))
+    tape.tables
+        .iter()
+        .zip(traces)
+        .enumerate()
+        .try_for_each(|(i, (t, m))| check_shape(i, t, m))
 }
 
 /// Messages whose signed counts (public messages count +1) do not cancel: (bus, fields, count mod p), at most `limit`.
@@ -249,22 +289,34 @@ pub fn unbalanced(
     for (row, values) in public.values.chunks(public.width()).enumerate() {
         let bus = values[0].as_canonical_u64();
         let fail = |what| WitnessError::Public { row, what };
-        let width = usize::try_from(bus).ok().and_then(|b| tape.buses.get(b)).ok_or(fail("unknown bus"))?;
+        let width = usize::try_from(bus)
+            .ok()
+            .and_then(|b| tape.buses.get(b))
+            .ok_or(fail("unknown bus"))?;
         let width = usize::from(*width);
         if values.len() <= width || values[1 + width..].iter().any(|v| !v.is_zero()) {
             return Err(fail("does not fit the bus"));
         }
-        *sums.entry((bus as u8, canonical(&values[1..=width]))).or_default() += Val::ONE;
+        *sums
+            .entry((bus as u8, canonical(&values[1..=width])))
+            .or_default() += Val::ONE;
     }
     for (table, trace) in tape.tables.iter().zip(traces) {
-        let roots = table.messages.iter().flat_map(|m| m.fields.iter().chain([&m.count])).copied();
+        let roots = table
+            .messages
+            .iter()
+            .flat_map(|m| m.fields.iter().chain([&m.count]))
+            .copied();
         let nodes = needed(&table.ops, roots);
         let sent = scan(table, trace, &nodes, |_, values, out| {
             for m in &table.messages {
                 let count = values[usize::from(m.count)];
                 if !count.is_zero() {
-                    let fields: Vec<u64> =
-                        m.fields.iter().map(|f| values[usize::from(*f)].as_canonical_u64()).collect();
+                    let fields: Vec<u64> = m
+                        .fields
+                        .iter()
+                        .map(|f| values[usize::from(*f)].as_canonical_u64())
+                        .collect();
                     out.push(((m.bus, fields), if m.receive { -count } else { count }));
                 }
             }

@@ -272,7 +272,7 @@ class _Careless(Rules):
         return -(-price * fee_ppm // 10**6)
 
     def auction(self, market: Market, reference: int, draw: int, orders: Sequence[Order]) -> Auction:
-        sound = [o for o in orders if market.lower <= o.price <= market.upper and 0 < o.quantity <= 2_097_151]
+        sound = [o for o in orders if market.lower <= o.price <= market.upper and 0 < o.quantity <= 8_388_607]
         cleared = clear(market, reference, draw, sound)
         price = cleared.price if cleared.trade else None
         shape = describe(market, reference, draw, orders, price, [])
@@ -291,12 +291,12 @@ def quantity_zero() -> Forged:
 
 @attack(4)
 def quantity_above_the_cap() -> Forged:
-    return _entries([Entry(Kind.SELL, 0, 101, 2_097_152)], balances={2: (10**9, 10**9, 0)})
+    return _entries([Entry(Kind.SELL, 0, 101, 8_388_608)], balances={2: (10**9, 10**9, 0)})
 
 
 @attack(4)
 def quantities_together_above_the_cap() -> Forged:
-    return _entries([Entry(Kind.SELL, 0, 101, 2_097_000), Entry(Kind.SELL, 0, 102, 200)], balances={2: (10**9, 10**9, 0)})
+    return _entries([Entry(Kind.SELL, 0, 101, 8_388_000), Entry(Kind.SELL, 0, 102, 700)], balances={2: (10**9, 10**9, 0)})
 
 
 @attack(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,7 +31,7 @@ OPERATIONS = [
 
 
 def encode(
-    operations: list[tuple[int, int, int]] = OPERATIONS,
+    operations: Sequence[tuple[int, int, int]] = OPERATIONS,
     width: int = 2,
     constants: tuple[int, ...] = (P - 1,),
     asserts: tuple[int, ...] = (8,),
@@ -60,12 +61,12 @@ def test_a_tape_is_read_and_run(layer: Any) -> None:
     ("data", "detail"),
     [
         (b"SBT2" + encode()[4:], "magic"),
-        (encode(operations=[(9, 0, 0)]), "operation 9 is not below 9"),
-        (encode(operations=[(Op.LOCAL, 2, 0)]), "operand 2 is not below 2"),
-        (encode(operations=[(Op.LOCAL, 0, 1)]), "operand 1 is not below 1"),
-        (encode(operations=[(Op.CONST, 1, 0)]), "operand 1 is not below 1"),
-        (encode(operations=[(Op.FIRST, 1, 0)]), "operand 1 is not below 1"),
-        (encode(operations=[(Op.FIRST, 0, 0), (Op.ADD, 0, 1)]), "operand 1 is not below 1"),
+        (encode(operations=[(9, 0, 0)]), "operation 9 of node 0 is unknown"),
+        (encode(operations=[(Op.LOCAL, 2, 0)]), "LOCAL of node 0 has an operand out of range"),
+        (encode(operations=[(Op.LOCAL, 0, 1)]), "LOCAL of node 0 has an operand out of range"),
+        (encode(operations=[(Op.CONST, 1, 0)]), "CONST of node 0 has an operand out of range"),
+        (encode(operations=[(Op.FIRST, 1, 0)]), "FIRST of node 0 has an operand out of range"),
+        (encode(operations=[(Op.FIRST, 0, 0), (Op.ADD, 0, 1)]), "ADD of node 1 has an operand out of range"),
         (encode(constants=(P,)), f"constant {P} is not below {P}"),
         (encode(asserts=(9,)), "asserted node 9 is not below 9"),
         (encode(message=(1, 1, 3, 0, 1, 2)), "bus 1 is not below 1"),

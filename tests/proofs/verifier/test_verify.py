@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from proofs.verifier import ProofRejected, Reason, Verified, unpack_messages, verify
@@ -115,7 +117,15 @@ def test_public_messages_are_what_the_proof_balances(tiny: Example) -> None:
         [*messages, second],
         [(bus, (fields[0], fields[1], fields[2] + 1)), second],
     ]:
-        assert _reason(lambda wrong=wrong: verify(tiny.vk, tiny.context, wrong, tiny.proof)) is Reason.BUS
+        assert _reason(partial(verify, tiny.vk, tiny.context, wrong, tiny.proof)) is Reason.BUS
+
+
+def test_fixed_width_integers_do_not_overflow(tiny: Example) -> None:
+    messages: Any = [
+        (np.uint8(bus), np.array(fields, np.uint64))
+        for bus, fields in unpack_messages(tiny.vk, tiny.messages)
+    ]
+    assert verify(tiny.vk, tiny.context, messages, tiny.proof).messages == 2
 
 
 @pytest.mark.parametrize(
@@ -157,7 +167,7 @@ def test_proof_length(tiny: Example) -> None:
         proof[: tiny.head_length],
         proof + proof[-tiny.record_length :],
     ]:
-        assert _reason(lambda wrong=wrong: _run(tiny, proof=wrong)) is Reason.LENGTH
+        assert _reason(partial(_run, tiny, proof=wrong)) is Reason.LENGTH
 
 
 def test_every_element_must_be_canonical(tiny: Example) -> None:
@@ -170,7 +180,7 @@ def test_every_element_must_be_canonical(tiny: Example) -> None:
             value = int.from_bytes(tiny.proof[start : start + 8], "little")
             alias = value + P if value + P < 2**64 else P
             proof = tiny.proof[:start] + alias.to_bytes(8, "little") + tiny.proof[start + 8 :]
-            assert _reason(lambda proof=proof: _run(tiny, proof=proof)) is Reason.ELEMENT, region
+            assert _reason(partial(_run, tiny, proof=proof)) is Reason.ELEMENT, region
             tried += 1
     assert tried > 400
 
@@ -195,7 +205,7 @@ def test_each_witness_is_checked(tiny: Example, region: str, reason: Reason) -> 
     for witness in range(1, 40):
         proof = tiny.proof[:start] + witness.to_bytes(8, "little") + tiny.proof[start + 8 :]
         if proof != tiny.proof:
-            reasons.add(_reason(lambda proof=proof: _run(tiny, proof=proof)))
+            reasons.add(_reason(partial(_run, tiny, proof=proof)))
     assert reason in reasons
     order = list(Reason)
     assert all(order.index(other) >= order.index(reason) for other in reasons)
@@ -268,7 +278,7 @@ def test_masks_at_zeta_are_bound_by_the_openings(tiny: Example) -> None:
         if region.name.startswith("opened"):
             proof = bytearray(tiny.proof)
             proof[region.start + region.size - 16] ^= 1
-            assert _reason(lambda proof=proof: _run(tiny, proof=bytes(proof))) is Reason.FRI_MERKLE, region
+            assert _reason(partial(_run, tiny, proof=bytes(proof))) is Reason.FRI_MERKLE, region
 
 
 @pytest.mark.usefixtures("fixed_challenges")
@@ -346,9 +356,7 @@ def test_a_query_is_checked_at_its_own_index(tiny: Example, fixed_challenges: Ch
     query = parse_query(FAST, vk, records[0], 0)
     for bit in range(vk.log_domain):
         index = drawn.indices[0] ^ 1 << bit
-        reason = _reason(
-            lambda index=index: check_query(FAST, vk, head, claims, drawn.betas, 0, index, query)
-        )
+        reason = _reason(partial(check_query, FAST, vk, head, claims, drawn.betas, 0, index, query))
         assert reason is Reason.MERKLE
 
 

@@ -1,0 +1,234 @@
+"""Errors of the SDK: one tree, caught as a whole by ``except ClientError``.
+
+::
+
+    ClientError
+    ├── InputError              what the caller asked for is not possible; nothing was sent
+    │   ├── FloatRefused            a float where a Decimal, a string or an integer belongs
+    │   ├── NotOnGrid               a decimal that is no whole number of ticks, lots or units
+    │   ├── OutOfBand               a limit price outside the market's band
+    │   ├── CapExceeded             too many entries, or more lots than one bundle may hold
+    │   └── InsufficientBalance     an entry that admission would drop
+    ├── StateError              not possible now: not registered, a commitment is open, no batch is open
+    ├── KeyFileError            seed file or key cache: missing, too open, corrupt, or of another account
+    ├── StoreError              the store: locked by another process, corrupt, or of another account
+    ├── LinkError               the connection to the venue
+    │   ├── VenueUnreachable        no connection in time; nothing of this request was sent
+    │   └── NoReply                 sent, but no answer in time: the outcome is not known
+    ├── VenueRefused            the venue answered with an error; ``code`` is the venue's
+    ├── VenueMismatch           another venue, chain, contract or schema than asked for; nothing was sent
+    ├── BrokenPromise           the venue said something that the chain or its own signature contradicts
+    ├── ChainError              L1: endpoint down, call or transaction failed
+    │   ├── ChainUnreachable        the endpoint does not answer
+    │   ├── TransactionReverted     the contract refused; ``reason`` is its error
+    │   └── TransactionPending      sent, but not mined in time: the outcome is not known
+    └── OrderEnded              an order that was awaited ended otherwise; ``state`` tells how
+
+Every error carries ``code`` (stable, for programs), ``retryable`` (whether the same call may succeed later),
+``outcome_known`` (False: it may have taken effect; the SDK keeps what it needs and finds out by itself), ``field`` (the
+culprit, or empty) and ``advice`` (what to do).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .states import OrderState
+
+__all__ = [
+    "BrokenPromise",
+    "CapExceeded",
+    "ChainError",
+    "ChainUnreachable",
+    "ClientError",
+    "FloatRefused",
+    "InputError",
+    "InsufficientBalance",
+    "KeyFileError",
+    "LinkError",
+    "NoReply",
+    "NotOnGrid",
+    "OrderEnded",
+    "OutOfBand",
+    "StateError",
+    "StoreError",
+    "TransactionPending",
+    "TransactionReverted",
+    "VenueMismatch",
+    "VenueRefused",
+    "VenueUnreachable",
+]
+
+
+class ClientError(Exception):
+    """Root of the SDK's errors."""
+
+    default_code: ClassVar[str] = "client"
+    default_retryable: ClassVar[bool] = False
+    default_outcome_known: ClassVar[bool] = True
+    default_advice: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str = "",
+        retryable: bool | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = self.default_code if code is None else code
+        self.field = field
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.outcome_known = self.default_outcome_known
+        self.advice = self.default_advice if advice is None else advice
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} ({self.advice})" if self.advice else text
+
+
+class InputError(ClientError):
+    """What the caller asked for is not possible."""
+
+    default_code = "bad_input"
+
+
+class FloatRefused(InputError):
+    """A float: its binary value is almost never the decimal that was meant."""
+
+    default_code = "float_refused"
+    default_advice = 'write Decimal("1.05") or "1.05", or an integer of ticks or lots'
+
+
+class NotOnGrid(InputError):
+    """A decimal between two steps of the market or asset."""
+
+    default_code = "not_on_grid"
+
+
+class OutOfBand(InputError):
+    """A limit price outside the market's band."""
+
+    default_code = "price_out_of_band"
+
+
+class CapExceeded(InputError):
+    """More than one bundle may hold."""
+
+    default_code = "cap_exceeded"
+    default_advice = "split over several batches or accounts"
+
+
+class InsufficientBalance(InputError):
+    """An entry whose debit does not fit, so that the venue would drop it."""
+
+    default_code = "insufficient_balance"
+    default_advice = "deposit first, lower the quantity, or pass check_balance=False"
+
+
+class StateError(ClientError):
+    """Not possible in the present state of account or client."""
+
+    default_code = "wrong_state"
+
+
+class KeyFileError(ClientError):
+    """A seed file or key cache cannot be used."""
+
+    default_code = "key_file"
+
+
+class StoreError(ClientError):
+    """The store cannot be used: ``store_locked``, ``store_corrupt``, ``store_foreign``, ``store_mode``."""
+
+    default_code = "store_corrupt"
+
+
+class LinkError(ClientError):
+    """The connection to the venue failed."""
+
+    default_code = "link"
+    default_retryable = True
+
+
+class VenueUnreachable(LinkError):
+    """No connection in time; nothing of this request was sent."""
+
+    default_code = "venue_unreachable"
+    default_advice = "check the address and that the node runs; the SDK keeps reconnecting meanwhile"
+
+
+class NoReply(LinkError):
+    """The request was sent and no answer came in time."""
+
+    default_code = "no_reply"
+    default_outcome_known = False
+    default_advice = "the outcome is not known yet; keep the client running, it will find out and reveal if need be"
+
+
+class VenueRefused(ClientError):
+    """The venue refused a request; ``code`` is one of :data:`orderbook.wire.ErrorCode`."""
+
+    default_code = "refused"
+
+
+class VenueMismatch(ClientError):
+    """The peer is not the venue that L1 and the caller name."""
+
+    default_code = "venue_mismatch"
+    default_advice = "compare url, rpc and contract; do not go on with this peer"
+
+
+class BrokenPromise(ClientError):
+    """The venue said something that L1, its own signature, or arithmetic contradicts."""
+
+    default_code = "broken_promise"
+    default_advice = "keep the store as evidence and withdraw"
+
+
+class ChainError(ClientError):
+    """L1 did not do what was asked."""
+
+    default_code = "chain"
+
+
+class ChainUnreachable(ChainError):
+    """The L1 endpoint does not answer."""
+
+    default_code = "chain_unreachable"
+    default_retryable = True
+    default_advice = "check the rpc address"
+
+
+class TransactionReverted(ChainError):
+    """The contract refused a transaction; ``reason`` is the name of its error with its arguments."""
+
+    default_code = "reverted"
+
+    def __init__(self, message: str, *, reason: str = "", field: str = "") -> None:
+        super().__init__(message, field=field)
+        self.reason = reason
+
+
+class TransactionPending(ChainError):
+    """A transaction was sent and is not mined yet."""
+
+    default_code = "transaction_pending"
+    default_retryable = False
+    default_outcome_known = False
+    default_advice = "look the transaction up before sending it again"
+
+
+class OrderEnded(ClientError):
+    """The awaited state cannot be reached any more; ``state`` is the terminal state of the order."""
+
+    default_code = "order_ended"
+
+    def __init__(self, state: OrderState) -> None:
+        reason = getattr(state, "reason", "")
+        name = type(state).__name__
+        super().__init__(f"the order ended as {name}" + (f": {reason}" if reason else ""), code=f"order_{name.lower()}")
+        self.state = state

@@ -1,0 +1,269 @@
+"""The durable store of one account: what must survive a crash, in one SQLite file readable by its owner only.
+
+Every commitment is written here, with its salt and entries, before it is sent: without them a sealed commitment could
+not be opened, and would cost the miss fee. Receipts and acknowledgements are kept as evidence. One-time secrets are
+not stored; they follow from the seed. A lock file keeps a second process away from the same account.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from orderbook.wire import Entry, Result
+
+from .errors import StoreError
+
+__all__ = ["BatchRecord", "CommitmentRecord", "Digest", "Phase", "Snapshot", "Store"]
+
+Digest: TypeAlias = tuple[int, int, int, int]
+ZERO: Final[Digest] = (0, 0, 0, 0)
+SCHEMA: Final = 1
+_T = TypeVar("_T")
+Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "settled", "missed", "void"]
+"""Of a batch: ``void``: the sealed batch holds no leaf of ours; ``missed``: the deadline passed without a reveal."""
+
+_TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE commitments (batch INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID;
+CREATE TABLE batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
+"""
+
+
+class CommitmentRecord(Struct, frozen=True, kw_only=True):
+    """One commit, replace or cancel message (cancel: commitment zero, no entries). ``status``: ``sent`` until the
+    venue answered, then ``receipted`` or ``refused``."""
+
+    batch: int
+    sequence: int
+    commitment: Digest
+    salt: tuple[int, int, int]
+    entries: tuple[Entry, ...]
+    signature: bytes
+    status: Literal["sent", "receipted", "refused"] = "sent"
+    receipt: bytes = b""
+    refusal: str = ""
+
+    def __repr__(self) -> str:
+        return f"CommitmentRecord(batch={self.batch}, sequence={self.sequence}, status={self.status!r})"
+
+
+class BatchRecord(Struct, frozen=True, kw_only=True):
+    """What is known of one batch in which the account committed. ``sequence``: of the sealed commitment."""
+
+    batch: int
+    phase: Phase = "open"
+    sequence: int = 0
+    index: int = 0
+    siblings: tuple[Digest, ...] = ()
+    seal_block: int = 0
+    acknowledgement: bytes = b""
+    refusal: str = ""
+    reason: str = ""
+    result: Result | None = None
+    transaction: str = ""
+    verified: bool = False
+
+    def __repr__(self) -> str:
+        return f"BatchRecord(batch={self.batch}, phase={self.phase!r}, reason={self.reason!r})"
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Balances (asset, units) that were proven under the state root after ``settled_batches`` batches."""
+
+    settled_batches: int
+    queue_settled: int
+    balances: tuple[tuple[int, int], ...]
+
+
+class _Identity(Struct, frozen=True, forbid_unknown_fields=True):
+    schema: int
+    chain_id: int
+    contract: str
+    account: int
+
+
+class Store:
+    """Opens or creates the file; raises :class:`StoreError` for one that is locked, too open, corrupt or foreign."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = _lock(path)
+        try:
+            self._database = _open(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let other processes in."""
+        self._database.close()
+        os.close(self._lock)
+
+    def bind(self, chain_id: int, contract: str, account: int) -> None:
+        """Tie a new store to an account, or check that an old one belongs to it.
+
+        :raises StoreError: ``store_foreign``.
+        """
+        identity = _Identity(SCHEMA, chain_id, contract.lower(), account)
+        stored = self._get("identity", _Identity)
+        if stored is None:
+            with self._database:
+                self._put("identity", identity)
+        elif stored != identity:
+            raise StoreError(
+                f"the store {self.path} belongs to account {stored.account} of {stored.contract} on chain {stored.chain_id}",
+                code="store_foreign",
+                field="store",
+                advice="give every account its own store",
+            )
+
+    # ------------------------------------------------------------------------------------------ commitments
+
+    def next_sequence(self, floor: int = 0) -> int:
+        """A client sequence number above all earlier ones and above ``floor``; never given twice."""
+        with self._database:
+            value = max(self._get("sequence", int) or 0, floor) + 1
+            self._put("sequence", value)
+        return value
+
+    def save_commitment(self, record: CommitmentRecord) -> None:
+        """Insert or update a message; on disk when this returns."""
+        with self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO commitments VALUES (?, ?, ?)",
+                (record.batch, record.sequence, msgspec.msgpack.encode(record)),
+            )
+            if self.batch(record.batch) is None:
+                self._save_batch(BatchRecord(batch=record.batch))
+
+    def commitments(self, batch: int) -> tuple[CommitmentRecord, ...]:
+        """All messages for a batch, in the order of their sequence numbers."""
+        rows = self._database.execute("SELECT record FROM commitments WHERE batch = ? ORDER BY sequence", (batch,))
+        return tuple(_decode(row[0], CommitmentRecord, self.path) for row in rows)
+
+    # ------------------------------------------------------------------------------------------ batches
+
+    def save_batch(self, record: BatchRecord) -> None:
+        """Insert or update what is known of a batch; on disk when this returns."""
+        with self._database:
+            self._save_batch(record)
+
+    def batch(self, batch: int) -> BatchRecord | None:
+        """What is known of a batch."""
+        row = self._database.execute("SELECT record FROM batches WHERE batch = ?", (batch,)).fetchone()
+        return None if row is None else _decode(row[0], BatchRecord, self.path)
+
+    def pending(self) -> tuple[BatchRecord, ...]:
+        """Batches that are not at their end, oldest first."""
+        rows = self._database.execute("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
+        return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
+
+    def results(self, first: int, end: int) -> tuple[Result, ...]:
+        """Own results of the batches from ``first`` up to, not with, ``end``."""
+        rows = self._database.execute(
+            "SELECT record FROM batches WHERE batch >= ? AND batch < ? ORDER BY batch", (first, end)
+        )
+        records = [_decode(row[0], BatchRecord, self.path) for row in rows]
+        return tuple(record.result for record in records if record.result is not None)
+
+    def _save_batch(self, record: BatchRecord) -> None:
+        done = record.phase in ("settled", "void")
+        self._database.execute(
+            "INSERT OR REPLACE INTO batches VALUES (?, ?, ?)", (record.batch, done, msgspec.msgpack.encode(record))
+        )
+
+    # ------------------------------------------------------------------------------------------ balances, keys
+
+    def snapshot(self) -> Snapshot | None:
+        """The balances proven last."""
+        return self._get("snapshot", Snapshot)
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Replace the balances proven last."""
+        with self._database:
+            self._put("snapshot", snapshot)
+
+    def key_first(self) -> int | None:
+        """First batch of the key tree in force."""
+        return self._get("key_first", int)
+
+    def save_key_first(self, first: int) -> None:
+        """Note which key tree is in force."""
+        with self._database:
+            self._put("key_first", first)
+
+    def _get(self, name: str, kind: type[_T]) -> _T | None:
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else _decode(row[0], kind, self.path)
+
+    def _put(self, name: str, value: object) -> None:
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, msgspec.msgpack.encode(value)))
+
+
+def _decode(data: bytes, kind: type[_T], path: Path) -> _T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.DecodeError:
+        raise StoreError(f"the store {path} holds a record that is no {kind.__name__}", field="store") from None
+
+
+def _lock(path: Path) -> int:
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot open the store {path}: {error.strerror}", code="store_open", field="store") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StoreError(
+            f"another process uses the store {path}",
+            code="store_locked",
+            field="store",
+            retryable=True,
+            advice="one process per account; end the other one first",
+        ) from None
+    return lock
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    created = not path.exists()
+    if created:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise StoreError(
+            f"the store {path} has mode {mode:o}", code="store_mode", field="store", advice=f"chmod 600 {path}"
+        )
+    database = sqlite3.connect(path, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        if database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0] == 0:
+            database.executescript("BEGIN;" + _TABLES + "COMMIT;")
+        elif database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("quick_check failed")
+    except sqlite3.DatabaseError:
+        database.close()
+        raise StoreError(
+            f"{path} is not a store, or is damaged",
+            field="store",
+            advice="restore it from a copy; a commitment whose salt is lost cannot be revealed",
+        ) from None
+    return database

@@ -1,0 +1,1 @@
+"""Solidity contracts: sources, compiled artifacts, deployment and Python bindings."""

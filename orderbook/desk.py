@@ -1,0 +1,297 @@
+"""The desk: what each request of a client means. Decides, journals, answers; knows no sockets.
+
+An event is applied in memory when it is decided and the reply leaves only after it is on disk, so that requests are
+decided one after the other and still share a disk write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from . import attest, views
+from .attest import OperatorKey
+from .batch import Batch
+from .errors import RequestError
+from .events import ZERO, CommitmentAccepted, Digest, Event, OpenedEntry, RevealAccepted
+from .openings import check_opening, commitment_path
+from .reveals import RevealError
+from .server import Session as Connection
+from .state import VenueState
+from .wire import (
+    SCHEMA,
+    Acknowledgement,
+    Cancel,
+    Commit,
+    GetBalances,
+    GetBatch,
+    GetMarkets,
+    GetPath,
+    GetResult,
+    Hello,
+    Login,
+    Message,
+    Path,
+    Receipt,
+    Refusal,
+    RefusalReason,
+    Request,
+    Reveal,
+    SealNow,
+    Session,
+    Subscribe,
+    digest_of,
+    hex_digest,
+)
+
+OPERATOR = 0
+"""Account number under which the operator logs in."""
+
+
+class Floor(Protocol):
+    """What the desk needs of the node around it."""
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Apply events at once; return when they are on disk."""
+
+    def head(self) -> int:
+        """Number of the newest L1 block that was seen."""
+
+    def closes_at(self, batch: Batch) -> float | None:
+        """When the open batch is planned to close."""
+
+    def seal_now(self) -> None:
+        """Close the open batch.
+
+        :raises RequestError: ``wrong_phase`` if the batch before it is not sealed yet.
+        """
+
+
+class Desk:
+    """Serves requests over the venue's state. Implements :class:`orderbook.server.Handler`."""
+
+    def __init__(self, state: VenueState, operator: OperatorKey, floor: Floor) -> None:
+        self._state = state
+        self._operator = operator
+        self._floor = floor
+        self._domain = attest.Domain(
+            state.parameters.chain_id, state.parameters.contract, state.parameters.venue
+        )
+
+    def hello(self, challenge: bytes) -> Hello:
+        """The greeting of a new connection."""
+        parameters = self._state.parameters
+        return Hello(
+            schema=SCHEMA,
+            venue=parameters.venue,
+            chain_id=parameters.chain_id,
+            contract=parameters.contract,
+            operator=self._operator.address,
+            challenge="0x" + challenge.hex(),
+        )
+
+    async def handle(self, session: Connection, request: Request) -> Message:
+        """Answer a request.
+
+        :raises RequestError: the request is refused, for the reason in ``code``.
+        """
+        match request:
+            case Login():
+                return self._login(session, request)
+            case Commit():
+                return await self._commit(
+                    _account(session), request, digest_of(request.commitment, "commitment")
+                )
+            case Cancel():
+                return await self._commit(_account(session), request, ZERO)
+            case GetPath():
+                return self._path(_account(session), request)
+            case Reveal():
+                return await self._reveal(_account(session), request)
+            case GetBatch():
+                return self._status(request.batch, request.id)
+            case GetResult():
+                return self._result(_account(session), request)
+            case GetBalances():
+                return views.balances(self._state, _account(session), request.id)
+            case GetMarkets():
+                return views.markets(self._state, request.id)
+            case Subscribe():
+                session.subscribed = True
+                return self._status(None, request.id)
+            case SealNow():
+                if not session.operator:
+                    raise RequestError("only the operator may seal", code="unauthenticated")
+                number = self._open().number
+                self._floor.seal_now()
+                return self._status(number, request.id)
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def _login(self, session: Connection, request: Login) -> Session:
+        if session.account is not None:
+            raise RequestError("this connection's challenge is used up", code="replayed", field="type")
+        if request.account == OPERATOR:
+            signer = self._operator.address
+        else:
+            registered = self._state.registry.accounts.get(request.account)
+            if registered is None:
+                raise RequestError(
+                    f"L1 knows no account {request.account} (or its registration is not final yet)",
+                    code="not_registered",
+                    field="account",
+                    retryable=True,
+                )
+            signer = registered.commit_key
+        digest = self._domain.session(request.account, session.challenge)
+        attest.check_signer(digest, bytes.fromhex(request.signature[2:]), signer)
+        session.account, session.operator = request.account, request.account == OPERATOR
+        batch = self._state.lifecycle.open_batch
+        last = batch.commitments.get(request.account) if batch is not None else None
+        return Session(
+            id=request.id,
+            account=request.account,
+            open_batch=len(self._state.lifecycle.batches) - (batch is not None),
+            sequence=last.sequence if last is not None else 0,
+        )
+
+    async def _commit(self, account: int, request: Commit | Cancel, commitment: Digest) -> Receipt:
+        if isinstance(request, Commit) and commitment == ZERO:
+            raise RequestError("commitment 0 is a cancel", code="malformed", field="commitment")
+        registered = self._state.registry.accounts[account]
+        signature = bytes.fromhex(request.signature[2:])
+        message = (request.batch, account, request.sequence, commitment)
+        attest.check_signer(self._domain.commitment(*message), signature, registered.commit_key)
+        if not self._state.reachable(account):
+            raise RequestError(
+                "the registration may not be applied before this batch",
+                code="registration_pending",
+                retryable=True,
+            )
+        accepted = self._state.lifecycle.check_commitment(*message)
+        if accepted is None:
+            receipt = self._operator.sign(self._domain.receipt(*message))
+            accepted = CommitmentAccepted(*message, signature, receipt)
+            await self._floor.record([accepted])
+        else:
+            await self._floor.record([])
+        return Receipt(
+            id=request.id,
+            batch=request.batch,
+            account=account,
+            sequence=request.sequence,
+            commitment=hex_digest(commitment),
+            signature="0x" + accepted.receipt.hex(),
+        )
+
+    def _path(self, account: int, request: GetPath) -> Path:
+        batch = self._state.lifecycle.check_reveal_phase(request.batch)
+        index, leaf = batch.leaf(account)
+        seal = batch.seal
+        assert seal is not None
+        return Path(
+            id=request.id,
+            batch=batch.number,
+            commitment=hex_digest(leaf.commitment),
+            root=hex_digest(seal.root),
+            count=seal.count,
+            index=index,
+            siblings=tuple(
+                hex_digest(node) for node in commitment_path(self._state.parameters.venue, batch, index)
+            ),
+        )
+
+    async def _reveal(self, account: int, request: Reveal) -> Acknowledgement | Refusal:
+        batch = self._state.lifecycle.check_reveal_phase(request.batch)
+        try:
+            _, leaf = batch.leaf(account)
+        except RequestError as error:
+            return self._refusal(request, account, ZERO, "no_leaf", str(error))
+        try:
+            reveal = self._opened(batch, account, leaf.commitment, request)
+        except RevealError as error:
+            return self._refusal(request, account, leaf.commitment, error.reason, str(error))
+        earlier = batch.reveals.get(account)
+        if earlier is None:
+            if batch.reveals_ended or self._floor.head() > (
+                self._state.lifecycle.reveal_until(batch.number) or 0
+            ):
+                return self._refusal(
+                    request, account, leaf.commitment, "late", "the reveal deadline has passed"
+                )
+            acknowledgement = self._operator.sign(
+                self._domain.acknowledgement(batch.number, account, leaf.commitment)
+            )
+            earlier = msgspec.structs.replace(reveal, acknowledgement=acknowledgement)
+            await self._floor.record([earlier])
+        else:
+            await self._floor.record([])
+        return Acknowledgement(
+            id=request.id,
+            batch=batch.number,
+            account=account,
+            commitment=hex_digest(leaf.commitment),
+            signature="0x" + earlier.acknowledgement.hex(),
+        )
+
+    def _opened(self, batch: Batch, account: int, commitment: Digest, request: Reveal) -> RevealAccepted:
+        """The reveal as an event, checked against the leaf (without acknowledgement)."""
+        salt = digest_of(request.salt, "salt")
+        if salt[3] != 0:
+            raise RevealError("malformed_bundle", "salt: its fourth element is not 0", "salt")
+        reveal = RevealAccepted(
+            batch=batch.number,
+            account=account,
+            entries=tuple(OpenedEntry(e.kind, e.market, e.price, e.quantity) for e in request.entries),
+            salt=salt[:3],
+            secret=digest_of(request.secret, "secret"),
+            key_position=request.key_position,
+            key_path=tuple(digest_of(node, "key_path") for node in request.key_path),
+            acknowledgement=b"",
+        )
+        check_opening(self._state.parameters, reveal, commitment, self._state.key_root(account, batch.number))
+        return reveal
+
+    def _refusal(
+        self, request: Reveal, account: int, commitment: Digest, reason: RefusalReason, message: str
+    ) -> Refusal:
+        digest = self._domain.refusal(request.batch, account, commitment, reason)
+        return Refusal(
+            id=request.id,
+            batch=request.batch,
+            account=account,
+            commitment=hex_digest(commitment),
+            reason=reason,
+            message=message,
+            signature="0x" + self._operator.sign(digest).hex(),
+        )
+
+    def _result(self, account: int, request: GetResult) -> Message:
+        batch = self._state.lifecycle.check_result(request.batch)
+        assert batch.cleared is not None
+        for outcome in batch.cleared.accounts:
+            if outcome.account == account:
+                return views.result(batch, outcome, request.id)
+        raise RequestError(f"batch {batch.number} holds no leaf of account {account}", code="not_found")
+
+    def _status(self, number: int | None, request: int) -> Message:
+        batch = self._open() if number is None else self._state.lifecycle.batch(number)
+        return views.batch_status(self._state.lifecycle, batch, self._floor.closes_at(batch), request)
+
+    def _open(self) -> Batch:
+        batch = self._state.lifecycle.open_batch
+        if batch is None:
+            raise RequestError("no batch is open at this moment", code="unavailable", retryable=True)
+        return batch
+
+
+def _account(session: Connection) -> int:
+    """The session's trading account.
+
+    :raises RequestError: ``unauthenticated``.
+    """
+    if session.account is None or session.operator:
+        raise RequestError("log in first, with a trading account", code="unauthenticated")
+    return session.account

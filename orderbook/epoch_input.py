@@ -1,0 +1,82 @@
+"""From the venue's state to the input of the proof's witness builder."""
+
+from __future__ import annotations
+
+from proofs.params import FEE_ACCOUNT, INSURANCE_ACCOUNT
+from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.witness.inputs import (
+    BatchInput,
+    Entry,
+    EpochInput,
+    Leaf,
+    Market,
+    MissingLeaf,
+    OpenedLeaf,
+    Parameters,
+    QueueEntry,
+)
+
+from .batch import Batch, CommitmentLeaf
+from .engine import draw
+from .events import RevealAccepted
+from .parameters import VenueParameters
+from .state import VenueState
+
+
+def epoch_input(state: VenueState, first: int, last: int) -> EpochInput:
+    """The input for cleared, unsettled batches ``first`` .. ``last``; ``first`` must be the oldest unsettled one.
+
+    It holds the bundles' secrets and the part of the state tree that the epoch touches, and no reference to ``state``.
+    """
+    batches = state.epoch(first, last)
+    queues = [state.registry.entries(*state.lifecycle.queue_span(batch.number)) for batch in batches]
+    accounts = {FEE_ACCOUNT, INSURANCE_ACCOUNT}
+    accounts.update(leaf.account for batch in batches for leaf in batch.leaves or ())
+    accounts.update(entry.account for queue in queues for entry in queue)
+    return EpochInput(
+        parameters=parameters_input(state.parameters),
+        first_batch=first,
+        references=state.settled_references,
+        tree=state.tree.part(accounts),
+        batches=tuple(
+            BatchInput(
+                queue=tuple(QueueEntry(QueueKind(e.kind), e.account, e.asset, e.values) for e in queue),
+                leaves=tuple(_leaf(batch, leaf) for leaf in batch.leaves or ()),
+                draws=_draws(state.parameters, batch),
+            )
+            for batch, queue in zip(batches, queues, strict=True)
+        ),
+    )
+
+
+def parameters_input(parameters: VenueParameters) -> Parameters:
+    """The venue's parameters as the statement names them."""
+    return Parameters(
+        venue=parameters.venue,
+        markets=tuple(Market(m.base, m.quote, m.lower, m.upper, m.fee_ppm) for m in parameters.markets),
+        miss_fee=parameters.miss_fee,
+        fee_asset=parameters.fee_asset,
+    )
+
+
+def _draws(parameters: VenueParameters, batch: Batch) -> tuple[int, ...]:
+    beacon = batch.beacon
+    return tuple(draw(beacon.beacon, m) if beacon is not None else 0 for m in range(len(parameters.markets)))
+
+
+def _leaf(batch: Batch, leaf: CommitmentLeaf) -> Leaf:
+    reveal = batch.reveals.get(leaf.account)
+    if reveal is None:
+        return MissingLeaf(leaf.account, leaf.commitment, charged=True)
+    return _opened(reveal)
+
+
+def _opened(reveal: RevealAccepted) -> OpenedLeaf:
+    return OpenedLeaf(
+        account=reveal.account,
+        entries=tuple(Entry(Kind(e.kind), e.market, e.price, e.quantity) for e in reveal.entries),
+        salt=reveal.salt,
+        secret=reveal.secret,
+        key_position=reveal.key_position,
+        key_path=reveal.key_path,
+    )

@@ -1,0 +1,356 @@
+"""The node: state, journal, L1, prover and server put together.
+
+Every change goes through :meth:`Node.record`: applied in memory, written to the journal, then published. What is to be
+done follows from the state (:meth:`orderbook.lifecycle.Lifecycle.duties`); each duty is one task, started when it is
+due and repeated with back-off while its error says that this may help.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from . import views
+from .attest import OperatorKey
+from .batch import Batch
+from .clock import BatchClock
+from .desk import Desk
+from .engine import clear_batch
+from .epochs import EpochStore, Prover
+from .errors import ChainMismatchError, OrderbookError, RequestError
+from .events import (
+    AnyEvent,
+    BatchCleared,
+    BatchClosed,
+    BatchOpened,
+    BatchSealed,
+    CommitmentAccepted,
+    EpochClosed,
+    EpochProven,
+    EpochSettled,
+    Event,
+    RevealAccepted,
+    RevealsEnded,
+)
+from .journal import Journal
+from .l1 import L1
+from .lifecycle import AwaitReveals, Clear, CloseEpoch, Draw, Duty, Open, Prove, Seal, Settle
+from .limits import Limits
+from .openings import commitment_path, commitment_root
+from .recorder import Recorder
+from .server import Server
+from .settings import Settings
+from .state import VenueState
+from .wire import hex_digest
+
+log = logging.getLogger("sealbook.node")
+T = TypeVar("T")
+_BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+class Node:
+    """One venue, running. ``state`` is what the journal's events gave."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: VenueState,
+        journal: Journal,
+        l1: L1,
+        prover: Prover,
+        operator: OperatorKey,
+        limits: Limits | None = None,
+    ) -> None:
+        self._settings = settings
+        self.state = state
+        self._l1 = l1
+        self._prover = prover
+        self._store = EpochStore(settings.epochs)
+        self._recorder = Recorder(journal, self._published)
+        self._clock = BatchClock(settings, state)
+        self.server = Server(Desk(state, operator, self), limits)
+        self._head = state.followed.block if state.followed is not None else 0
+        self._changed = asyncio.Event()
+        self._running: dict[Duty, asyncio.Task[None]] = {}
+        self._failure: asyncio.Future[None] | None = None
+
+    # ------------------------------------------------------------------------------------------ floor
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Apply events in memory at once; return when they are on disk."""
+        for event in events:
+            self.state.apply(event)
+        done = self._recorder.submit(events)
+        self._changed.set()
+        await done
+
+    def head(self) -> int:
+        """Number of the newest L1 block that was seen."""
+        return self._head
+
+    def closes_at(self, batch: Batch) -> float | None:
+        """When the open batch is planned to close."""
+        return self._clock.closes_at(batch)
+
+    def seal_now(self) -> None:
+        """Close the open batch at once.
+
+        :raises RequestError: ``wrong_phase`` while the batch before it waits for its seal.
+        """
+        if not self._clock.may_close():
+            raise RequestError(
+                "the batch before it waits for its seal", code="wrong_phase", field="type", retryable=True
+            )
+        self._clock.close_now()
+        self._changed.set()
+
+    # ------------------------------------------------------------------------------------------ running
+
+    async def run(self, ready: Callable[[int], None] | None = None) -> None:
+        """Serve until cancelled. ``ready`` is called with the port once clients can connect.
+
+        :raises OrderbookError: what made it impossible to go on.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        recorder = asyncio.create_task(self._guard(self._recorder.run()))
+        try:
+            await self._catch_up()
+            await self.server.start(self._settings.host, self._settings.port)
+            if ready is not None:
+                ready(self.server.port)
+            background = [
+                asyncio.create_task(self._guard(self._follow())),
+                asyncio.create_task(self._guard(self._work())),
+            ]
+            try:
+                await self._failure
+            finally:
+                await _cancel([*background, *self._running.values()])
+        finally:
+            await self.server.close()
+            self._prover.stop()
+            await _cancel([recorder])
+            await self._recorder.flush()
+            self._recorder.close()
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run background work; an error that it does not handle ends the node."""
+        try:
+            await work
+        except Exception as error:
+            assert self._failure is not None
+            if not self._failure.done():
+                self._failure.set_exception(error)
+
+    async def _catch_up(self) -> None:
+        """Read all of L1 before the first client is served."""
+        while await self._follow_once():
+            pass
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._follow_once()
+                failures = 0
+            except OrderbookError as error:
+                if not error.retryable:
+                    raise
+                log.warning("L1: %s", error, extra={"code": error.code})
+                failures += 1
+            pause = self._settings.poll_seconds if not failures else _back_off(failures)
+            await asyncio.sleep(pause)
+            self._changed.set()
+
+    async def _follow_once(self) -> bool:
+        """Take over what became final on L1; whether anything did."""
+        followed = self.state.followed
+        after, known = (followed.block, followed.hash) if followed is not None else (-1, "")
+        self._head = max(self._head, await asyncio.to_thread(self._l1.head))
+        events = await asyncio.to_thread(self._l1.follow, after, known)
+        for event in events:
+            if isinstance(event, BatchSealed):
+                self._check_seal(event)
+        if events:
+            await self.record(events)
+        return bool(events)
+
+    def _check_seal(self, event: BatchSealed) -> None:
+        batches = self.state.lifecycle.batches
+        leaves = batches[event.batch].leaves if event.batch < len(batches) else None
+        if leaves is None or len(leaves) != event.count or self._root(batches[event.batch]) != event.root:
+            raise ChainMismatchError(
+                f"L1 holds a seal of batch {event.batch} that this node did not make", field="root"
+            )
+
+    def _root(self, batch: Batch) -> tuple[int, int, int, int]:
+        return commitment_root(self.state.parameters.venue, batch)
+
+    async def _work(self) -> None:
+        """Start what is due, again whenever something changed."""
+        while True:
+            self._changed.clear()
+            if self._clock.due(time.time()):
+                await self.record([BatchClosed(self._clock.closing())])
+            for duty in self.state.lifecycle.duties():
+                if duty not in self._running and self._is_due(duty):
+                    task = asyncio.create_task(self._guard(self._perform(duty)))
+                    self._running[duty] = task
+                    task.add_done_callback(lambda _, duty=duty: self._done(duty))  # type: ignore[misc]
+            await self._changed.wait()
+
+    def _done(self, duty: Duty) -> None:
+        self._running.pop(duty, None)
+        self._changed.set()
+
+    def _is_due(self, duty: Duty) -> bool:
+        match duty:
+            case AwaitReveals(batch, until):
+                return self._head > until or self.state.lifecycle.all_revealed(batch)
+            case Draw(batch):
+                seal = self.state.lifecycle.batch(batch).seal
+                return seal is not None and self._head > seal.block + self.state.parameters.beacon_delay
+            case CloseEpoch(first, last):
+                return self._clock.epoch_due(first, last, time.time())
+            case _:
+                return True
+
+    async def _perform(self, duty: Duty) -> None:
+        failures = 0
+        while True:
+            try:
+                return await self._once(duty)
+            except OrderbookError as error:
+                if not error.retryable:
+                    raise
+                log.warning("%s: %s", duty, error, extra={"code": error.code})
+                failures += 1
+            await asyncio.sleep(_back_off(failures))
+
+    async def _once(self, duty: Duty) -> None:
+        lifecycle = self.state.lifecycle
+        match duty:
+            case Open(batch):
+                await self.record([BatchOpened(batch, time.time())])
+            case Seal(number):
+                batch = lifecycle.batch(number)
+                await asyncio.to_thread(self._l1.seal, number, self._root(batch), len(batch.leaves or ()))
+                await self._until(lambda: batch.seal is not None)
+            case AwaitReveals(number):
+                await self.record([RevealsEnded(number, self._head)])
+            case Draw(number):
+                await asyncio.to_thread(self._l1.record_beacon, number)
+                await self._until(lambda: lifecycle.batch(number).drawn)
+            case Clear(number):
+                queue = self.state.registry.entries(*lifecycle.queue_span(number))
+                ledger, batch = self.state.ledger, lifecycle.batch(number)
+                await self.record(
+                    [await asyncio.to_thread(clear_batch, self.state.parameters, ledger, queue, batch)]
+                )
+            case CloseEpoch(first, last):
+                await self.record([EpochClosed(first, self._clock.epoch_last(first, last))])
+            case Prove(first, last):
+                await self._prove(first, last)
+            case Settle(first, last):
+                await self._settle(first, last)
+
+    async def _prove(self, first: int, last: int) -> None:
+        package, seconds = await self._prover.prove(self.state, first, last)
+        await self.record([await asyncio.to_thread(self._store.save, package, seconds)])
+
+    async def _settle(self, first: int, last: int) -> None:
+        batch = self.state.lifecycle.batch(first)
+        assert batch.proven is not None
+        package = await asyncio.to_thread(self._store.load, batch.proven)
+        if package is None:
+            log.warning("the proof of batches %d to %d is lost or altered; proving again", first, last)
+            await self._prove(first, last)
+            return
+        await asyncio.to_thread(self._l1.settle, package)
+        await self._until(lambda: batch.settled is not None)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await asyncio.sleep(self._settings.poll_seconds / 4)
+
+    # ------------------------------------------------------------------------------------------ publishing
+
+    def _published(self, event: Event) -> None:
+        """Tell clients about an event that is on disk."""
+        lifecycle = self.state.lifecycle
+        match event:
+            case CommitmentAccepted() | RevealAccepted():
+                return
+            case EpochClosed(first, last) | EpochProven(first, last) | EpochSettled(first, last):
+                for number in range(first, last + 1):
+                    self._publish_batch(number)
+                    if isinstance(event, EpochSettled):
+                        self._publish_results(number)
+            case _:
+                number = getattr(event, "batch", None)
+                if number is None:
+                    return
+                self._publish_batch(number)
+                if isinstance(event, BatchSealed):
+                    self._publish_seal(lifecycle.batch(number))
+                if isinstance(event, BatchCleared):
+                    self._publish_results(number)
+        log.info("%s", type(event).__name__, extra=_public_fields(event))
+
+    def _publish_batch(self, number: int) -> None:
+        batch = self.state.lifecycle.batch(number)
+        self.server.broadcast(views.batch_status(self.state.lifecycle, batch, self._clock.closes_at(batch)))
+
+    def _publish_seal(self, batch: Batch) -> None:
+        for index, leaf in enumerate(batch.leaves or ()):
+            path = commitment_path(self.state.parameters.venue, batch, index)
+            siblings = tuple(hex_digest(node) for node in path)
+            notice = views.sealed(self.state.lifecycle, batch, leaf.account, siblings, index)
+            self.server.push(leaf.account, notice)
+
+    def _publish_results(self, number: int) -> None:
+        batch = self.state.lifecycle.batch(number)
+        for outcome in batch.cleared.accounts if batch.cleared is not None else ():
+            self.server.push(outcome.account, views.result(batch, outcome))
+
+
+def replay(state: VenueState, journal: Journal) -> int:
+    """Rebuild the state from the journal; the number of events.
+
+    :raises JournalError: the journal cannot be trusted.
+    """
+    count = 0
+    event: AnyEvent
+    for event in journal.replay():
+        state.apply(event)
+        count += 1
+    return count
+
+
+def _public_fields(event: Event) -> dict[str, object]:
+    names = (
+        "batch",
+        "first",
+        "last",
+        "count",
+        "block",
+        "transaction",
+        "tier",
+        "seconds",
+        "proof_bytes",
+        "gas",
+    )
+    return {name: getattr(event, name) for name in names if hasattr(event, name)}
+
+
+def _back_off(failures: int) -> float:
+    return _BACK_OFF[min(failures, len(_BACK_OFF)) - 1]
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

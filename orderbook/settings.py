@@ -1,0 +1,39 @@
+"""What the operator chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node runs. Times in seconds.
+
+    A batch closes when it is ``batch_seconds`` old, or holds ``batch_commitments`` commitments, or the operator says so; never before
+    the batch ahead of it is sealed, and never empty unless L1 queue entries wait. An epoch is proven when ``batches_per_epoch``
+    batches are cleared, or the oldest of them waits for ``epoch_seconds``.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8545 + 1000
+    batch_seconds: float | None = 10.0
+    batch_commitments: int | None = None
+    batches_per_epoch: int = 1
+    epoch_seconds: float = 300.0
+    poll_seconds: float = 0.5
+    empty_batches: bool = True
+    """Whether to seal a batch without commitments when L1 queue entries wait."""
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal.sqlite3"
+
+    @property
+    def vault_key(self) -> Path:
+        return self.data / "journal.key"
+
+    @property
+    def epochs(self) -> Path:
+        return self.data / "epochs"
