@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -18,7 +17,6 @@ from .types import (
     FIRST_ACCOUNT,
     MAX_COUNT,
     MAX_ENTRIES,
-    MODULUS,
     QUANTITY_CAP,
     Digest,
     Salt,
@@ -67,11 +65,6 @@ class Bundle:
 
     entries: tuple[Entry, ...] = field(repr=False)
     salt: Salt = field(repr=False)
-
-
-def new_salt() -> Salt:
-    """Three fresh random elements from the operating system."""
-    return (secrets.randbelow(MODULUS), secrets.randbelow(MODULUS), secrets.randbelow(MODULUS))
 
 
 def sort_key(entry: Entry, markets: Sequence[MarketBand]) -> tuple[int, int, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import struct
 import tempfile
 import threading
@@ -51,10 +50,6 @@ class Seed:
         if len(value) != SEED_BYTES:
             raise ValueError(f"seed: {SEED_BYTES} bytes are needed, not {len(value)}")
         self._value = bytes(value)
-
-    @classmethod
-    def fresh(cls) -> Seed:
-        return cls(secrets.token_bytes(SEED_BYTES))
 
     def reveal(self) -> bytes:
         """The bytes themselves, for storing."""
@@ -172,7 +167,9 @@ class KeyTree:
 
     # -- cache file
 
-    def save(self, path: Path, passphrase: str | None = None) -> None:
+    def save(
+        self, path: Path, passphrase: str | None = None, entropy: Callable[[int], bytes] = os.urandom
+    ) -> None:
         """Write the cache file atomically, readable by its owner only; encrypted with a passphrase."""
         kind = _PLAIN if passphrase is None else _ENCRYPTED
         header = _HEADER.pack(_MAGIC, self._seed.fingerprint, self.venue, self.first, self.log_size, kind)
@@ -180,8 +177,8 @@ class KeyTree:
         if passphrase is None:
             sealed = keccak256(header + body) + body
         else:
-            salt = secrets.token_bytes(_SALT)
-            cipher = AES.new(_stretch(passphrase, salt), AES.MODE_GCM, nonce=secrets.token_bytes(_NONCE))
+            salt = entropy(_SALT)
+            cipher = AES.new(_stretch(passphrase, salt), AES.MODE_GCM, nonce=entropy(_NONCE))
             cipher.update(header)
             text, mac = cipher.encrypt_and_digest(body)
             sealed = salt + cipher.nonce + mac + text

@@ -6,7 +6,6 @@ operator's statements are made so that a contract can check them.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -68,10 +67,6 @@ class SigningKey:
     def __init__(self, secret: bytes) -> None:
         self._key = PrivateKey(secret)
         self.address: str = address_of(self._key.public_key)
-
-    @classmethod
-    def fresh(cls) -> SigningKey:
-        return cls(secrets.token_bytes(32))
 
     def __repr__(self) -> str:
         return f"SigningKey({self.address})"

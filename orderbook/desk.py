@@ -12,12 +12,10 @@ from typing import Protocol
 import msgspec
 
 from . import attest, views
-from .attest import OperatorKey
 from .batch import Batch
 from .errors import RequestError
 from .events import ZERO, CommitmentAccepted, Digest, Event, OpenedEntry, RevealAccepted
-from .openings import check_opening, commitment_path
-from .reveals import RevealError
+from .openings import RevealError, check_opening, commitment_path
 from .server import Session as Connection
 from .state import VenueState
 from .wire import (
@@ -72,7 +70,7 @@ class Floor(Protocol):
 class Desk:
     """Serves requests over the venue's state. Implements :class:`orderbook.server.Handler`."""
 
-    def __init__(self, state: VenueState, operator: OperatorKey, floor: Floor) -> None:
+    def __init__(self, state: VenueState, operator: attest.SigningKey, floor: Floor) -> None:
         self._state = state
         self._operator = operator
         self._floor = floor

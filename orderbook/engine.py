@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from eth_utils.crypto import keccak
 
 from matching.admission import BundleEntry, EntryKind, admit
 from matching.fast import clear_arrays
 from matching.fees import fee_per_lot
 from matching.types import Market
+from proofs.statement.public import draw
 
 from .batch import Batch, CommitmentLeaf
 from .events import (
@@ -31,11 +31,6 @@ from .events import (
 from .ledger import Ledger
 from .parameters import FEE_ACCOUNT, INSURANCE_ACCOUNT, VenueParameters
 from .registry import DEPOSIT
-
-
-def draw(beacon: bytes, market: int) -> int:
-    """Rationing draw u of a market: the top 32 bits of keccak256(beacon, market)."""
-    return int.from_bytes(keccak(beacon + market.to_bytes(32, "big"))[:4], "big")
 
 
 def clear_batch(

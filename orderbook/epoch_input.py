@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from commitments.state import StateTree
+from commitments.types import SLOTS, STATE_DEPTH
 from proofs.params import FEE_ACCOUNT, INSURANCE_ACCOUNT
 from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.public import draw
 from proofs.statement.witness.inputs import (
     BatchInput,
     Entry,
@@ -17,10 +22,31 @@ from proofs.statement.witness.inputs import (
 )
 
 from .batch import Batch, CommitmentLeaf
-from .engine import draw
-from .events import RevealAccepted
+from .events import Digest, RevealAccepted
 from .parameters import VenueParameters
 from .state import VenueState
+
+
+class TreePart:
+    """Nodes of the state tree: those on the paths of some accounts, and their siblings."""
+
+    def __init__(self, nodes: dict[tuple[int, int], Digest]) -> None:
+        self._nodes = nodes
+
+    @classmethod
+    def of(cls, tree: StateTree, accounts: Iterable[int]) -> TreePart:
+        """What proving changes of these accounts reads."""
+        places = set()
+        for account in accounts:
+            for height in range(STATE_DEPTH + 1):
+                first, count = (SLOTS * account) >> height, max(1, SLOTS >> height)
+                places.update((STATE_DEPTH - height, index) for index in range(first, first + count))
+                places.add((STATE_DEPTH - height, first ^ 1))
+        return cls({place: tree.node(*place) for place in places})
+
+    def node(self, level: int, index: int) -> Digest:
+        """As of the whole tree; KeyError for a node that is not on the paths."""
+        return self._nodes[(level, index)]
 
 
 def epoch_input(state: VenueState, first: int, last: int) -> EpochInput:
@@ -37,7 +63,7 @@ def epoch_input(state: VenueState, first: int, last: int) -> EpochInput:
         parameters=parameters_input(state.parameters),
         first_batch=first,
         references=state.settled_references,
-        tree=state.tree.part(accounts),
+        tree=TreePart.of(state.tree, accounts),
         batches=tuple(
             BatchInput(
                 queue=tuple(QueueEntry(QueueKind(e.kind), e.account, e.asset, e.values) for e in queue),

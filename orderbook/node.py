@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from . import views
-from .attest import OperatorKey
+from .attest import SigningKey
 from .batch import Batch
 from .clock import BatchClock
 from .desk import Desk
@@ -61,7 +61,7 @@ class Node:
         journal: Journal,
         l1: L1,
         prover: Prover,
-        operator: OperatorKey,
+        operator: SigningKey,
         limits: Limits | None = None,
     ) -> None:
         self._settings = settings

@@ -1,97 +1,84 @@
-"""Commitments, their tree, and what opens them (``docs/protocol.md`` sections 4 and 6)."""
+"""What opens a sealed commitment, and the tree that holds it (``docs/protocol.md`` sections 4, 6, 7)."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from commitments import _native
-from proofs.params import COMMITMENT_DEPTH
+from commitments.bundle import Bundle, Entry, Kind, check_entries, commitment, commitment_tree
+from commitments.errors import BundleError
+from commitments.hashing import compress
+from commitments.merkle import MerkleTree, root_of_path
+from commitments.types import KEY_DEPTH
 
 from .batch import Batch
-from .events import ZERO, Digest, RevealAccepted
+from .errors import OrderbookError
+from .events import Digest, RevealAccepted
 from .parameters import VenueParameters
-from .reveals import RevealError, check_entries, check_key_path
+from .wire import RefusalReason
 
-compress = _native.compress
+
+class RevealError(OrderbookError):
+    """The reveal does not open the leaf; ``reason`` is what the operator signs."""
+
+    default_code = "reveal_refused"
+
+    def __init__(self, reason: RefusalReason, message: str, field: str = "") -> None:
+        super().__init__(message, field=field)
+        self.reason = reason
+
+
+def bundle_of(reveal: RevealAccepted) -> Bundle:
+    """The bundle that a reveal shows."""
+    entries = tuple(Entry(Kind(e.kind), e.market, e.price, e.quantity) for e in reveal.entries)
+    return Bundle(entries, reveal.salt)
 
 
 def bundle_commitment(venue: int, reveal: RevealAccepted) -> Digest:
     """The commitment that a reveal opens."""
-    header = (2, venue, reveal.batch, reveal.account)
-    running = compress(header, (len(reveal.entries), *reveal.salt))
-    codes = [(e.kind + (e.market << 8) + (e.price << 16), e.quantity) for e in reveal.entries]
-    for position in range(0, len(codes), 2):
-        second = codes[position + 1] if position + 1 < len(codes) else (0, 0)
-        running = compress(running, (*codes[position], *second))
-    return compress(running, reveal.secret)
+    return commitment(venue, reveal.batch, reveal.account, bundle_of(reveal), reveal.secret)
 
 
 def key_root(venue: int, reveal: RevealAccepted) -> Digest:
     """Root of the key tree in which the reveal's secret lies at its position."""
-    node, index = compress(reveal.secret, (1, venue, reveal.batch, 0)), reveal.key_position
-    for sibling in reveal.key_path:
-        node = compress(sibling, node) if index & 1 else compress(node, sibling)
-        index >>= 1
-    return node
+    leaf = compress(reveal.secret, (1, venue, reveal.batch, 0))
+    return root_of_path(leaf, reveal.key_position, reveal.key_path)
 
 
-def check_opening(
-    parameters: VenueParameters, reveal: RevealAccepted, commitment: Digest, root: Digest
-) -> None:
+def check_opening(parameters: VenueParameters, reveal: RevealAccepted, sealed: Digest, root: Digest) -> None:
     """Demand that a reveal opens a sealed commitment, with a secret of the account's key tree and a valid bundle.
 
     ``root``: the account's key root immediately before the batch.
 
     :raises RevealError: for the first reason found.
     """
-    check_key_path(reveal.key_position, reveal.key_path)
-    if bundle_commitment(parameters.venue, reveal) != commitment:
-        raise RevealError(
-            "commitment_mismatch", "entries, salt and secret do not give the sealed commitment"
-        )
+    if len(reveal.key_path) != KEY_DEPTH:
+        raise RevealError("key_mismatch", f"a key path has {KEY_DEPTH} siblings", "key_path")
+    if bundle_commitment(parameters.venue, reveal) != sealed:
+        raise RevealError("commitment_mismatch", "entries, salt and secret do not give the sealed commitment")
     if key_root(parameters.venue, reveal) != root:
-        raise RevealError(
-            "key_mismatch", "the secret is not under the account's key root before this batch", "key_path"
-        )
-    check_entries(parameters, reveal.entries)
+        reason = "the secret is not under the account's key root before this batch"
+        raise RevealError("key_mismatch", reason, "key_path")
+    try:
+        check_entries(bundle_of(reveal).entries, parameters.markets, len(parameters.assets))
+    except BundleError as error:
+        raise RevealError("malformed_bundle", str(error), error.field) from None
 
 
 @lru_cache(maxsize=32)
-def _levels(venue: int, batch: int, leaves: tuple[tuple[int, Digest], ...]) -> tuple[tuple[Digest, ...], ...]:
-    """Nodes of the commitment tree that are not of empty subtrees, leaves first, root last."""
-    level = tuple(compress(commitment, (3, venue, batch, account)) for account, commitment in leaves)
-    levels = [level]
-    for empty in _empty()[:COMMITMENT_DEPTH]:
-        if len(level) % 2 or not level:
-            level = (*level, empty) if level else (empty, empty)
-        level = tuple(compress(level[i], level[i + 1]) for i in range(0, len(level), 2))
-        levels.append(level)
-    return tuple(levels)
+def _tree(venue: int, batch: int, leaves: tuple[tuple[int, Digest], ...]) -> MerkleTree:
+    return commitment_tree(venue, batch, leaves)
 
 
-@lru_cache(maxsize=1)
-def _empty() -> tuple[Digest, ...]:
-    """Roots of empty subtrees by height."""
-    nodes = [ZERO]
-    for _ in range(COMMITMENT_DEPTH):
-        nodes.append(compress(nodes[-1], nodes[-1]))
-    return tuple(nodes)
-
-
-def _tree(venue: int, batch: Batch) -> tuple[tuple[Digest, ...], ...]:
+def _tree_of(venue: int, batch: Batch) -> MerkleTree:
     assert batch.leaves is not None
-    return _levels(venue, batch.number, tuple((leaf.account, leaf.commitment) for leaf in batch.leaves))
+    return _tree(venue, batch.number, tuple((leaf.account, leaf.commitment) for leaf in batch.leaves))
 
 
 def commitment_root(venue: int, batch: Batch) -> Digest:
     """Root over the leaves of a closed batch."""
-    return _tree(venue, batch)[-1][0]
+    return _tree_of(venue, batch).root
 
 
 def commitment_path(venue: int, batch: Batch, index: int) -> tuple[Digest, ...]:
     """Siblings of leaf ``index``, from the leaf upwards."""
-    siblings = []
-    for height, level in enumerate(_tree(venue, batch)[:-1]):
-        place = (index >> height) ^ 1
-        siblings.append(level[place] if place < len(level) else _empty()[height])
-    return tuple(siblings)
+    return _tree_of(venue, batch).path(index)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from commitments.state import StateTree, balance_leaf, balance_slot, leaf_index
+from commitments.types import KEY_SLOT
+
 from .batch import Batch
 from .errors import ChainMismatchError
 from .events import (
     AccountRegistered,
-    AnyEvent,
     BatchCleared,
     ChainFollowed,
     Digest,
@@ -18,13 +20,6 @@ from .ledger import Ledger
 from .lifecycle import Lifecycle
 from .parameters import VenueParameters
 from .registry import KEY, Registry
-from .statetree import StateTree
-
-__all__ = ["BALANCE_SLOT", "KEY_SLOT", "AnyEvent", "VenueState"]
-
-KEY_SLOT = 0
-BALANCE_SLOT = 2
-"""Slot ``2 + a`` holds the balance of asset a (``docs/protocol.md`` section 5)."""
 
 
 class VenueState:
@@ -74,20 +69,20 @@ class VenueState:
         """The batches of an epoch, in order."""
         return [self.lifecycle.batch(number) for number in range(first, last + 1)]
 
-    def changed_leaves(self, first: int, last: int) -> dict[tuple[int, int], Digest]:
-        """New values of the leaves (account, slot) that cleared batches change."""
-        changed: dict[tuple[int, int], Digest] = {}
+    def changed_leaves(self, first: int, last: int) -> dict[int, Digest]:
+        """New values of the state tree's leaves, by index, that cleared batches change."""
+        changed: dict[int, Digest] = {}
         for batch in self.epoch(first, last):
             for entry in self.registry.entries(*self.lifecycle.queue_span(batch.number)):
                 if entry.kind == KEY:
-                    changed[(entry.account, KEY_SLOT)] = entry.values
+                    changed[leaf_index(entry.account, KEY_SLOT)] = entry.values
             assert batch.cleared is not None
             for account, asset, units in batch.cleared.balances:
-                changed[(account, BALANCE_SLOT + asset)] = (units, 0, 0, 0)
+                changed[leaf_index(account, balance_slot(asset))] = balance_leaf(units)
         return changed
 
     def _settle(self, event: EpochSettled) -> None:
-        self.tree.update(self.changed_leaves(event.first, event.last))
+        self.tree.set(self.changed_leaves(event.first, event.last))
         if self.tree.root != event.root:
             raise ChainMismatchError(
                 f"batches {event.first} to {event.last} settled with a state root that does not follow from the journal",

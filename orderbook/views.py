@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from commitments.state import balance_slot
+
 from .batch import Batch
 from .events import AccountOutcome, MarketOutcome
 from .lifecycle import Lifecycle
-from .state import BALANCE_SLOT, KEY_SLOT, VenueState
+from .state import VenueState
 from .wire import (
     Asset,
     BalanceLeaf,
@@ -110,16 +112,16 @@ def balances(state: VenueState, account: int, request: int) -> Balances:
     tree = state.tree
     leaves = []
     for asset in range(len(state.parameters.assets)):
-        units = tree.leaf(account, BALANCE_SLOT + asset)[0]
+        units = tree.balance(account, asset)
         if units:
-            path = tree.path(account, BALANCE_SLOT + asset)
+            path = tree.slot_path(account, balance_slot(asset))
             leaves.append(BalanceLeaf(asset, units, tuple(hex_digest(node) for node in path)))
     return Balances(
         id=request,
         account=account,
         settled_batches=state.lifecycle.settled,
         root=hex_digest(tree.root),
-        key_root=hex_digest(tree.leaf(account, KEY_SLOT)),
+        key_root=hex_digest(tree.key_root(account)),
         balances=tuple(leaves),
         pending=tuple(state.ledger.account(account).items()),
     )

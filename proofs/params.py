@@ -41,10 +41,14 @@ class ProofParameters:
 
     log_blowup: int = 3
     num_queries: int = 28
-    query_pow_bits: int = 20
     max_log_arity: int = 3
     log_final_poly_len: int = 5
     cap_height: int = 4
+    lookup_pow_bits: int = 6
+    ood_pow_bits: int = 0
+    batch_pow_bits: int = 9
+    commit_pow_bits: int = 0
+    query_pow_bits: int = 20
 
 
 PROOF: Final = ProofParameters()

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from orderbook.engine import draw
 from orderbook.epoch_input import epoch_input
 from orderbook.errors import ChainMismatchError
 from orderbook.events import OpenedEntry
 from orderbook.parameters import VenueParameters
 from orderbook.state import VenueState
+from proofs.statement.public import draw
 from proofs.statement.witness.execute import execute
 
 from .flow import ZERO, Flow, roundtrip, settled_root
@@ -27,7 +27,9 @@ def bundle(parameters: VenueParameters, source: random.Random) -> list[OpenedEnt
             entries.append(OpenedEntry(WITHDRAWAL, source.randint(0, 1), 0, source.randint(1, 10**7)))
         else:
             price = source.choice([20_000, 20_001, 20_002, 19_999, source.randint(1_000, 900_000)])
-            entries.append(OpenedEntry(source.choice([BUY, SELL]), source.randint(0, 1), price, source.randint(1, 400)))
+            entries.append(
+                OpenedEntry(source.choice([BUY, SELL]), source.randint(0, 1), price, source.randint(1, 400))
+            )
     market = {e: 0 if e.kind == WITHDRAWAL else e.market for e in entries}
     return sorted(entries, key=lambda e: (parameters.debited_asset(e.kind, e.market), market[e], e.kind))
 
@@ -51,7 +53,9 @@ def test_engine_and_witness_builder_agree(parameters: VenueParameters, seed: int
     batches = flow.state.epoch(0, 2)
     outcomes = [batch.cleared for batch in batches]
     assert [
-        [(m.reference, m.price, m.volume) for m in outcome.markets] for outcome in outcomes if outcome is not None
+        [(m.reference, m.price, m.volume) for m in outcome.markets]
+        for outcome in outcomes
+        if outcome is not None
     ] == [[(r.reference, r.price, r.volume) for r in results] for results in execution.results]
     fills = {(f.batch, f.account, f.position): (f.admitted, f.filled) for f in execution.fills}
     assert fills == {
@@ -95,7 +99,11 @@ def test_money_is_neither_made_nor_lost(parameters: VenueParameters) -> None:
     for asset in (0, 1):
         held = sum(flow.state.ledger.balance(account, asset) for account in range(2 + len(traders)))
         withdrawn = sum(units for _, a, units in cleared.withdrawals if a == asset)
-        deposited = sum(e.values[0] for e in flow.state.registry.queue[: flow.state.lifecycle.last_cut] if e.kind == 2 and e.asset == asset)
+        deposited = sum(
+            e.values[0]
+            for e in flow.state.registry.queue[: flow.state.lifecycle.last_cut]
+            if e.kind == 2 and e.asset == asset
+        )
         assert held + withdrawn == deposited
     assert flow.state.ledger.balance(1, parameters.fee_asset) == 2 * parameters.miss_fee
 
@@ -150,7 +158,9 @@ def test_replay_gives_the_same_state(parameters: VenueParameters) -> None:
             again.apply(event)
     assert again.lifecycle.batches == flow.state.lifecycle.batches
     assert again.tree.root == flow.state.tree.root
-    assert [again.ledger.account(t.number) for t in traders] == [flow.state.ledger.account(t.number) for t in traders]
+    assert [again.ledger.account(t.number) for t in traders] == [
+        flow.state.ledger.account(t.number) for t in traders
+    ]
 
 
 def test_a_settled_root_that_does_not_follow(parameters: VenueParameters) -> None:

@@ -14,8 +14,8 @@ struct Evaluation {
     uint256 inverseZetaMinusOne;
     /// zeta^(2^k), k = 0..32
     uint256 zetaPowersAt;
-    /// w_k, k = 0..32
-    uint256 rootsAt;
+    /// 1 / w_k, k = 0..32
+    uint256 rootInversesAt;
     /// prefix(bus), by tape bus
     uint256 prefixesAt;
     /// memory for the values of a table's nodes; three selectors lie before it
@@ -36,6 +36,8 @@ struct Opened {
 library ConstraintsAtZeta {
     uint256 private constant LOW = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
     uint256 private constant P = 0xFFFFFFFF00000001;
+    /// 1/7, the inverse of the coset shift
+    uint256 private constant SEVENTH = 0x249249246db6db6e;
     /// Bits 116..127 of both halves: a sum that reaches them is reduced.
     uint256 private constant FULL = 0xFFF00000000000000000000000000000FFF00000000000000000000000000000;
     /// Multiples of p beyond 2^116 in both halves, added before a subtraction.
@@ -46,7 +48,7 @@ library ConstraintsAtZeta {
         uint256 zetaN = G.word(e.zetaPowersAt + 32 * n);
         uint256 vanishing = G.sub(zetaN, 1);
         if (vanishing == 0) revert IStarkErrors.OodPoint();
-        uint256 transition = G.sub(e.zeta, G.inverseBase(G.word(e.rootsAt + 32 * n)));
+        uint256 transition = G.sub(e.zeta, G.word(e.rootInversesAt + 32 * n));
         uint256 first = G.mul(vanishing, e.inverseZetaMinusOne);
         uint256 last = G.mul(vanishing, G.inverse(transition));
         uint256 quotient = recompose(t, e, o, zetaN);
@@ -73,11 +75,11 @@ library ConstraintsAtZeta {
     {
         unchecked {
             uint256 n = 1 << t.logChunks;
-            uint256 wInverse = G.inverseBase(G.word(e.rootsAt + 32 * t.logChunks));
-            // g^N by squaring
-            uint256 shift = 7;
+            uint256 wInverse = G.word(e.rootInversesAt + 32 * t.logChunks);
+            // g^-N by squaring
+            uint256 shift = SEVENTH;
             for (uint256 i; i < t.logHeight; ++i) shift = mulmod(shift, shift, P);
-            uint256 u = G.scale(zetaN, G.inverseBase(shift));
+            uint256 u = G.scale(zetaN, shift);
             uint256 numerator;
             uint256 denominator = 1;
             for (uint256 i; i < n; ++i) {
@@ -88,7 +90,8 @@ library ConstraintsAtZeta {
                 u = G.scale(u, wInverse);
             }
             if (denominator == 0) revert IStarkErrors.OodPoint();
-            return G.scale(numerator, P - G.inverseBase(n));
+            // (p - 1) / n is -1/n
+            return G.scale(numerator, (P - 1) >> t.logChunks);
         }
     }
 

@@ -10,6 +10,7 @@ library GoldilocksExtension {
     uint256 internal constant P_P = (P << 128) | P;
     /// Generator of the subgroup of order 2^32.
     uint256 internal constant ROOT_32 = 0x185629dcda58878c;
+    uint256 internal constant ROOT_32_INVERSE = 0x76b6b635b6fc8719;
     uint256 internal constant LOW = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
 
     function add(uint256 a, uint256 b) internal pure returns (uint256) {
@@ -59,20 +60,26 @@ library GoldilocksExtension {
     /// a^(p - 2) for a in F: the inverse, or 0 for 0 (the callers reject zero beforehand).
     function inverseBase(uint256 a) internal pure returns (uint256 r) {
         assembly ("memory-safe") {
-            // x^(2^n) for even n; two squarings cost one exact product and one MULMOD
+            // x^(2^n), 4 squarings a turn; two squarings cost one exact product and one MULMOD
             function squarings(x, n) -> y {
                 y := x
-                for {} n { n := sub(n, 2) } {
+                for {} n { n := sub(n, 4) } {
+                    y := mul(y, y)
+                    y := mulmod(y, y, P)
                     y := mul(y, y)
                     y := mulmod(y, y, P)
                 }
             }
+            function squaredTwice(x) -> y {
+                y := mul(x, x)
+                y := mulmod(y, y, P)
+            }
             let t2 := mulmod(mul(a, a), a, P) // 2^2 - 1
             let t3 := mulmod(mulmod(t2, t2, P), a, P)
-            let t6 := mulmod(squarings(mulmod(t3, t3, P), 2), t3, P)
-            let t12 := mulmod(squarings(t6, 6), t6, P)
+            let t6 := mulmod(squaredTwice(mulmod(t3, t3, P)), t3, P)
+            let t12 := mulmod(squaredTwice(squarings(t6, 4)), t6, P)
             let t24 := mulmod(squarings(t12, 12), t12, P)
-            let t30 := mulmod(squarings(t24, 6), t6, P)
+            let t30 := mulmod(squaredTwice(squarings(t24, 4)), t6, P)
             let t31 := mulmod(mulmod(t30, t30, P), a, P)
             let t63 := mulmod(squarings(t31, 32), t31, P)
             r := mulmod(mulmod(t63, t63, P), a, P)
@@ -94,12 +101,12 @@ library GoldilocksExtension {
         return reduce((P << 128) + (a & LOW) - ((a >> 128) << 128));
     }
 
-    /// The roots w_0 = 1, w_1 = -1, ..., w_32 (w_k of order 2^k), one word each.
-    function roots() internal pure returns (uint256 table) {
+    /// Base, its square, fourth power, ...: 33 words, the last one first (for a root of order 2^32: w_0 = 1, w_1 = -1, ...).
+    function chain(uint256 base) internal pure returns (uint256 table) {
         assembly ("memory-safe") {
             table := mload(0x40)
             mstore(0x40, add(table, 1056))
-            let w := ROOT_32
+            let w := base
             for { let ptr := add(table, 1024) } 1 { ptr := sub(ptr, 32) } {
                 mstore(ptr, w)
                 if eq(ptr, table) { break }

@@ -48,6 +48,10 @@ library Head {
 
     uint256 private constant P = 0xFFFFFFFF00000001;
     /// p << 137: two lanes of a sum, reduced in the upper one only (see `addMessages`).
+    uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
+    uint256 private constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
+    uint256 private constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
+    uint256 private constant CARRY = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
     uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
 
     function measure(Key memory k, uint256 head) internal pure returns (Layout memory l) {
@@ -185,52 +189,42 @@ library Head {
 
     /// Sum of 1 / D over the messages as one fraction. A fingerprint is sum m_i beta^(k-1-i): with two lanes in a word,
     /// one MULMOD by p << 137 multiplies both, leaves the lower product (128 bits) whole and reduces the upper one, so
-    /// that hundreds of terms add up without a carry. Words of four zero fields (padding) cost nothing.
+    /// that hundreds of terms add up without a carry. Words of four zero fields (padding) are skipped.
     function addMessages(Key memory k, bytes calldata messages, uint256 prefixes, uint256 powers)
         private
         pure
         returns (uint256 numerator, uint256 denominator)
     {
+        // per bus: length of its fields, and from bit 32 the address of the weight of its first field; 0: no such bus
         uint256 buses = k.buses;
-        uint256 widths = k.widthsAt;
-        uint256 indices = k.prefixesAt;
-        uint256 maxWidth = k.messageWidth;
+        uint256 infos = allocate(buses);
+        for (uint256 bus; bus < buses; ++bus) {
+            uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
+            uint256 info = (8 * width) | ((powers + 32 * (k.messageWidth - width)) << 32);
+            store(infos + 32 * bus, VerificationKeys.read(k.prefixesAt + bus, 1) == 255 ? 0 : info);
+        }
+        uint256 from;
         uint256 bad;
-        denominator = 1;
         assembly ("memory-safe") {
-            function product(a, b) -> r {
-                let a0 := and(a, 0xFFFFFFFFFFFFFFFF)
-                let a1 := shr(128, a)
-                let b0 := and(b, 0xFFFFFFFFFFFFFFFF)
-                let b1 := shr(128, b)
-                r :=
-                    or(
-                        shl(128, mod(add(mul(a0, b1), mul(a1, b0)), P)),
-                        mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
-                    )
-            }
             let p := messages.offset
             let end := add(p, messages.length)
+            from := mload(0x40) // the denominators stay behind the allocated memory: they are used up at once
+            let to := from
             for {} lt(p, end) {} {
                 let bus := byte(0, calldataload(p))
-                p := add(p, 1)
-                if or(iszero(lt(bus, buses)), eq(255, byte(0, mload(add(indices, bus))))) {
-                    bad := 0x8000000000000000800000000000000080000000000000008000000000000000
+                let info := mload(add(infos, shl(5, bus)))
+                if iszero(mul(lt(bus, buses), info)) {
+                    bad := TOP
                     break
                 }
-                let width := byte(0, mload(add(widths, bus)))
-                let weight := add(powers, shl(5, sub(maxWidth, width)))
-                let fieldsEnd := add(p, shl(3, width))
+                let weight := shr(32, info)
+                info := add(p, and(info, 0xFFFF)) // the last byte of the message
+                p := add(p, 1)
                 let acc := 0
-                for {} lt(p, fieldsEnd) {} {
+                for { let full := sub(info, 30) } lt(p, full) { p := add(p, 32) } {
                     let x := calldataload(p)
-                    p := add(p, 32)
-                    if gt(p, fieldsEnd) {
-                        let excess := shl(3, sub(p, fieldsEnd))
-                        x := shl(excess, shr(excess, x))
-                    }
                     if x {
-                        bad := or(bad, and(x, add(and(x, 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF), 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)))
+                        bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                         acc :=
                             add(
                                 acc,
@@ -248,20 +242,43 @@ library Head {
                     }
                     weight := add(weight, 128)
                 }
-                p := fieldsEnd
+                for {} lt(p, info) { p := add(p, 8) } {
+                    let x := shr(192, calldataload(p))
+                    bad := or(bad, shl(255, lt(0xFFFFFFFF00000000, x)))
+                    acc := add(acc, mulmod(x, mload(weight), LANES))
+                    weight := add(weight, 32)
+                }
                 // prefix - fingerprint; the lanes are below 2^137 and 2^74
                 let d := mload(add(prefixes, shl(5, bus)))
-                d :=
+                mstore(
+                    to,
                     or(
                         shl(128, mod(sub(add(shr(128, d), shl(12, P)), shr(137, acc)), P)),
-                        mod(sub(add(and(d, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF)), P)
+                        mod(sub(add(and(d, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, LOW_LANE)), P)
                     )
-                numerator := product(numerator, d)
-                numerator := add(numerator, denominator)
-                numerator := or(shl(128, mod(shr(128, numerator), P)), mod(and(numerator, 0x1FFFFFFFFFFFFFFFF), P))
-                denominator := product(denominator, d)
+                )
+                to := add(to, 32)
             }
-            bad := or(iszero(eq(p, end)), and(bad, 0x8000000000000000800000000000000080000000000000008000000000000000))
+            bad := or(iszero(eq(p, end)), and(bad, TOP))
+
+            // n / d + 1 / e = (n e + d) / (d e)
+            let n0 := 0
+            let n1 := 0
+            let d0 := 1
+            let d1 := 0
+            for {} lt(from, to) { from := add(from, 32) } {
+                let e1 := mload(from)
+                let e0 := and(e1, 0xFFFFFFFFFFFFFFFF)
+                e1 := shr(128, e1)
+                let m := mod(add(d0, add(mul(n0, e0), mul(7, mul(n1, e1)))), P)
+                n1 := mod(add(d1, add(mul(n0, e1), mul(n1, e0))), P)
+                n0 := m
+                m := mod(add(mul(d0, e0), mul(7, mul(d1, e1))), P)
+                d1 := mod(add(mul(d0, e1), mul(d1, e0)), P)
+                d0 := m
+            }
+            numerator := or(shl(128, n1), n0)
+            denominator := or(shl(128, d1), d0)
         }
         if (bad != 0) revert IStarkErrors.Message();
     }
@@ -273,14 +290,14 @@ library Head {
         uint256 prefixes,
         uint256 terminals,
         uint256 opened,
-        uint256 roots
+        uint256 rootInverses
     ) internal pure {
         unchecked {
             Evaluation memory e;
             e.lookupBeta = c.lookupBeta;
             e.alpha = c.alpha;
             e.zeta = c.zeta;
-            e.rootsAt = roots;
+            e.rootInversesAt = rootInverses;
             e.prefixesAt = prefixes;
             e.zetaPowersAt = allocate(33);
             uint256 power = c.zeta;
@@ -328,21 +345,28 @@ library Head {
         unchecked {
             sums = allocate(66);
             uint256 factors = allocate(33);
-            for (uint256 i; i < 33; ++i) {
-                store(sums + 64 * i, 0);
-                store(sums + 64 * i + 32, 0);
-                store(factors + 32 * i, 1);
+            uint256 widest;
+            for (uint256 i; i < 33; ++i) store(factors + 32 * i, 1);
+            for (uint256 i; i < k.tables.length; ++i) {
+                uint256 shape = VerificationKeys.shapeOf(k, k.tables[i]);
+                store(sums + 64 * Shapes.height(shape), 0);
+                store(sums + 64 * Shapes.height(shape) + 32, 0);
+                for (uint256 tree; tree < 4; ++tree) {
+                    if (Shapes.columns(shape, tree) > widest) widest = Shapes.columns(shape, tree);
+                }
             }
+            uint256 powers = lanesOfPowers(lambda, widest + 1);
             for (uint256 tree; tree < 4; ++tree) {
                 for (uint256 i; i < k.tables.length; ++i) {
                     uint256 shape = VerificationKeys.shapeOf(k, k.tables[i]);
                     uint256 width = Shapes.columns(shape, tree);
                     uint256 height = Shapes.height(shape);
+                    uint256 power = G.word(powers + 64 * width);
+                    power = (power & type(uint64).max) | ((power >> 137) << 128);
                     for (uint256 point; point < Shapes.points(shape, tree); ++point) {
-                        (uint256 sum, uint256 power) = horner(opened, width, lambda);
                         uint256 factor = G.word(factors + 32 * height);
                         uint256 ptr = sums + 64 * height + 32 * point;
-                        store(ptr, G.add(G.word(ptr), G.mul(factor, sum)));
+                        store(ptr, G.add(G.word(ptr), G.mul(factor, dot(opened, width, powers))));
                         store(factors + 32 * height, G.mul(factor, power));
                         opened += 32 * width;
                     }
@@ -351,28 +375,60 @@ library Head {
         }
     }
 
-    /// sum of lambda^i v_i over `count` words, and lambda^count
-    function horner(uint256 ptr, uint256 count, uint256 lambda) private pure returns (uint256 sum, uint256 power) {
+    /// For k < count: base^k and X base^k as two lanes each (a1 << 137 | a0), 64 bytes a power.
+    function lanesOfPowers(uint256 base, uint256 count) private pure returns (uint256 powers) {
+        powers = allocate(2 * count);
         assembly ("memory-safe") {
-            let b0 := and(lambda, 0xFFFFFFFFFFFFFFFF)
-            let b1 := shr(128, lambda)
-            for { let p := add(ptr, shl(5, count)) } gt(p, ptr) {} {
-                p := sub(p, 32)
-                let v := mload(p)
-                let a0 := and(sum, 0xFFFFFFFFFFFFFFFF)
-                let a1 := shr(128, sum)
-                sum :=
-                    or(
-                        shl(128, mod(add(shr(128, v), add(mul(a0, b1), mul(a1, b0))), P)),
-                        mod(add(and(v, 0xFFFFFFFFFFFFFFFF), add(mul(a0, b0), mul(7, mul(a1, b1)))), P)
-                    )
+            let b0 := and(base, 0xFFFFFFFFFFFFFFFF)
+            let b1 := shr(128, base)
+            let a0 := 1
+            let a1 := 0
+            for { let p := powers let end := add(powers, shl(6, count)) } lt(p, end) { p := add(p, 64) } {
+                mstore(p, or(shl(137, a1), a0))
+                mstore(add(p, 32), or(shl(137, a0), mod(mul(7, a1), P)))
+                let next := mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
+                a1 := mod(add(mul(a0, b1), mul(a1, b0)), P)
+                a0 := next
             }
         }
-        power = 1;
-        uint256 square = lambda;
-        for (; count != 0; count >>= 1) {
-            if (count & 1 != 0) power = G.mul(power, square);
-            square = G.mul(square, square);
+    }
+
+    /// sum of v_i base^i over `count` <= 500 packed words; the lower lane stays below 2^137 (see `addMessages`).
+    function dot(uint256 values, uint256 count, uint256 powers) private pure returns (uint256 sum) {
+        assembly ("memory-safe") {
+            let end := add(values, shl(5, count))
+            if and(count, 1) {
+                end := sub(end, 32)
+                let v := mload(end)
+                let w := add(powers, shl(6, sub(count, 1)))
+                sum :=
+                    add(
+                        mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(w), LANES),
+                        mulmod(shr(128, v), mload(add(w, 32)), LANES)
+                    )
+            }
+            for {} lt(values, end) { values := add(values, 64) } {
+                let v := mload(values)
+                sum :=
+                    add(
+                        sum,
+                        add(
+                            mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(powers), LANES),
+                            mulmod(shr(128, v), mload(add(powers, 32)), LANES)
+                        )
+                    )
+                v := mload(add(values, 32))
+                sum :=
+                    add(
+                        sum,
+                        add(
+                            mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(add(powers, 64)), LANES),
+                            mulmod(shr(128, v), mload(add(powers, 96)), LANES)
+                        )
+                    )
+                powers := add(powers, 128)
+            }
+            sum := or(shl(128, mod(shr(137, sum), P)), mod(and(sum, LOW_LANE), P))
         }
     }
 

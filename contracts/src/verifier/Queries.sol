@@ -132,7 +132,7 @@ library Queries {
             plan.capsFrom = o.capsFrom;
             plan.heights = o.heights;
             plan.finalLog = o.finalLog;
-            plan.rootsAt = G.roots();
+            plan.rootsAt = G.chain(G.ROOT_32);
             plan.slotsAt = Head.allocate(66);
             plan.reducedAt = Head.allocate(33);
             plan.scratchAt = Head.allocate(66);
@@ -207,8 +207,9 @@ library Queries {
             uint256 countAt = p;
             uint256 groups;
             p += 32;
-            for (uint256 height = 32; height != 0; --height) {
+            for (uint256 height = o.height; heights != 0; --height) {
                 if ((heights >> height) & 1 == 0) continue;
+                heights ^= 1 << height;
                 groups += 1;
                 uint256 groupAt = p;
                 uint256 length = 16;
@@ -343,13 +344,8 @@ library Queries {
         uint256 bad;
         assembly ("memory-safe") {
             let acc := 0
-            for { let end := add(p, shl(3, count)) } lt(p, end) {} {
+            for { let end := add(p, shl(3, and(count, not(3)))) } lt(p, end) { p := add(p, 32) } {
                 let x := mload(p)
-                p := add(p, 32)
-                if gt(p, end) {
-                    let excess := shl(3, sub(p, end))
-                    x := shl(excess, shr(excess, x))
-                }
                 x :=
                     or(
                         shl(8, and(x, 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF)),
@@ -391,6 +387,50 @@ library Queries {
                         )
                     )
                 lanes := add(lanes, 128)
+            }
+            count := and(count, 3)
+            if count {
+                let x := and(mload(p), not(shr(shl(6, count), not(0))))
+                x :=
+                    or(
+                        shl(8, and(x, 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF)),
+                        and(shr(8, x), 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF)
+                    )
+                x :=
+                    or(
+                        shl(16, and(x, 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF)),
+                        and(shr(16, x), 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF)
+                    )
+                x :=
+                    or(
+                        shl(32, and(x, 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)),
+                        and(shr(32, x), 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)
+                    )
+                bad :=
+                    or(
+                        bad,
+                        and(
+                            x,
+                            add(
+                                and(x, 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF),
+                                0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF
+                            )
+                        )
+                    )
+                acc :=
+                    add(
+                        acc,
+                        add(
+                            add(
+                                mulmod(shr(192, x), mload(lanes), LANES),
+                                mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(lanes, 32)), LANES)
+                            ),
+                            add(
+                                mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(lanes, 64)), LANES),
+                                mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(lanes, 96)), LANES)
+                            )
+                        )
+                    )
             }
             sum := or(shl(128, mod(shr(137, acc), P)), mod(and(acc, 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF), P))
             bad := and(bad, 0x8000000000000000800000000000000080000000000000008000000000000000)

@@ -61,7 +61,7 @@ contract StarkVerifier is IStarkVerifier {
         (uint256 terminals, uint256 opened, uint256 finalPoly) = Head.decode(k, l);
         Challenges memory c = Head.replay(k, l, context);
         uint256 prefixes = Head.checkBuses(k, c, messages, terminals, l.terminalCount);
-        Head.checkConstraints(k, c, prefixes, terminals, opened, GoldilocksExtension.roots());
+        Head.checkConstraints(k, c, prefixes, terminals, opened, GoldilocksExtension.chain(GoldilocksExtension.ROOT_32_INVERSE));
         uint256 sums = Head.batchOpened(k, c.lambda, opened);
         return State.encode(k, l, c, vkHash, context, sums, finalPoly);
     }

@@ -57,7 +57,7 @@ library VerificationKeys {
     uint256 private constant MAGIC = 0x53425631; // "SBV1"
     uint256 private constant TAPE_MAGIC = 0x53425431; // "SBT1"
     /// The lanes in which rows are summed hold this many columns (see Queries).
-    uint256 internal constant MAX_WIDTH = 500;
+    uint256 internal constant MAX_WIDTH = 250;
 
     /// Copies the key's bytes from the data contracts to memory.
     function load(address[] memory parts) internal view returns (uint256 ptr, uint256 length) {
@@ -126,7 +126,7 @@ library VerificationKeys {
             p += 4;
             t.columnsAt = p;
             for (uint256 i; i < t.columns; ++i) p += 2 + 2 * read(p + 1, 1);
-            if (t.logChunks > 4) revert IStarkErrors.UnsupportedKey();
+            if (t.logChunks > 5) revert IStarkErrors.UnsupportedKey();
             return p;
         }
     }
@@ -134,7 +134,7 @@ library VerificationKeys {
     function parseTape(Key memory k, Table memory t, uint256 p) private pure returns (uint256) {
         unchecked {
             t.width = read(p, 2);
-            if (t.width > MAX_WIDTH - 2 || t.columns > 240) revert IStarkErrors.UnsupportedKey();
+            if (t.width > MAX_WIDTH - 2 || t.columns > 120) revert IStarkErrors.UnsupportedKey();
             t.constantsAt = p + 4;
             p += 4 + 8 * read(p + 2, 2);
             t.operations = read(p, 2);
