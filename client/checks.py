@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from commitments.bundle import commitment_leaf
 from commitments.merkle import verify_path
+from commitments.receipts import Domain, recover
 from commitments.state import balance_leaf, balance_slot, leaf_index
 from commitments.types import COMMITMENT_DEPTH, STATE_DEPTH, Digest
 from matching.admission import EntryKind
@@ -34,7 +35,6 @@ from orderbook.wire import (
 
 from .chain import SealedBatch
 from .errors import BrokenPromise
-from .signing import Domain, signed_by
 from .venue import Venue
 
 __all__ = [
@@ -138,7 +138,8 @@ def check_refusal(
 
 
 def _demand(digest: bytes, signature: str, operator: str, what: str) -> None:
-    if not signed_by(digest, bytes.fromhex(signature[2:]), operator):
+    signer = recover(digest, bytes.fromhex(signature[2:]))
+    if signer is None or signer.lower() != operator.lower():
         raise BrokenPromise(
             f"the {what} is not signed by the operator {operator}", code=f"{what}_signature", field="signature"
         )

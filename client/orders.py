@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from commitments.types import AMOUNT_LIMIT, MAX_ENTRIES, QUANTITY_CAP
 from matching.admission import BundleEntry, EntryKind, admit, entry_debit
 from matching.errors import MatchingError
 from orderbook.wire import Entry
-from proofs.params import MAX_ENTRIES
 
 from .errors import CapExceeded, InputError, InsufficientBalance
 from .venue import Market, Number, Venue, number
 
 __all__ = ["Bundle", "Entry", "Instruction", "Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"]
-
-AMOUNT_LIMIT = 2**62
 
 
 class Side(Enum):
@@ -156,8 +154,8 @@ def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
     lots = market.lots(item.quantity, f"{field}.quantity")
     if lots <= 0:
         raise InputError(f"{field}.quantity: {item.quantity} is not above zero", field=f"{field}.quantity")
-    if lots > venue.quantity_cap:
-        most = f"{market.quantity(venue.quantity_cap)} {market.base.symbol} ({venue.quantity_cap} lots)"
+    if lots > QUANTITY_CAP:
+        most = f"{market.quantity(QUANTITY_CAP)} {market.base.symbol} ({QUANTITY_CAP} lots)"
         raise CapExceeded(f"{field}.quantity: at most {most} per market, side and batch", field=f"{field}.quantity")
     entry = Entry(item.side.value, market.index, _limit(market, item, field), lots)
     try:
@@ -187,9 +185,9 @@ def _check_caps(venue: Venue, entries: Sequence[Entry]) -> None:
             continue
         side = (entry.market, entry.kind)
         totals[side] = totals.get(side, 0) + entry.quantity
-        if totals[side] > venue.quantity_cap:
+        if totals[side] > QUANTITY_CAP:
             market = venue.markets[entry.market]
-            most = f"{market.quantity(venue.quantity_cap)} {market.base.symbol} ({venue.quantity_cap} lots)"
+            most = f"{market.quantity(QUANTITY_CAP)} {market.base.symbol} ({QUANTITY_CAP} lots)"
             raise CapExceeded(
                 f"orders[{index}]: with the orders before it more than {most} on one side of {market.symbol}",
                 field=f"orders[{index}].quantity",

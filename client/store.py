@@ -19,14 +19,13 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from commitments.types import Digest
 from orderbook.wire import Entry, Result
 
 from .errors import StoreError
 
-__all__ = ["BatchRecord", "CommitmentRecord", "Digest", "Phase", "Snapshot", "Store"]
+__all__ = ["BatchRecord", "CommitmentRecord", "Phase", "Snapshot", "Store"]
 
-Digest: TypeAlias = tuple[int, int, int, int]
-ZERO: Final[Digest] = (0, 0, 0, 0)
 SCHEMA: Final = 1
 _T = TypeVar("_T")
 Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "settled", "missed", "void"]
@@ -199,14 +198,14 @@ class Store:
         with self._database:
             self._put("snapshot", snapshot)
 
-    def key_first(self) -> int | None:
-        """First batch of the key tree in force."""
-        return self._get("key_first", int)
+    def key_trees(self) -> tuple[tuple[int, int], ...]:
+        """(first batch, log2 of size) of every key tree that was registered or is about to be, oldest first."""
+        return self._get("key_trees", tuple[tuple[int, int], ...]) or ()
 
-    def save_key_first(self, first: int) -> None:
-        """Note which key tree is in force."""
+    def add_key_tree(self, first: int, log_size: int) -> None:
+        """Note a key tree before its root is sent to L1."""
         with self._database:
-            self._put("key_first", first)
+            self._put("key_trees", tuple(dict.fromkeys((*self.key_trees(), (first, log_size)))))
 
     def _get(self, name: str, kind: type[_T]) -> _T | None:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -162,11 +162,6 @@ class Venue:
     """In wei."""
     reveal_window: int
 
-    @property
-    def quantity_cap(self) -> int:
-        """Most lots per bundle, market and side."""
-        return (2**31 - 1) // self.max_count
-
     def asset(self, which: int | str) -> Asset:
         """An asset by number or symbol.
 

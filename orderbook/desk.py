@@ -74,9 +74,7 @@ class Desk:
         self._state = state
         self._operator = operator
         self._floor = floor
-        self._domain = attest.Domain(
-            state.parameters.chain_id, state.parameters.contract, state.parameters.venue
-        )
+        self._domain = attest.Domain(state.parameters.chain_id, state.parameters.contract)
 
     def hello(self, challenge: bytes) -> Hello:
         """The greeting of a new connection."""

@@ -65,7 +65,11 @@ def _poseidon2() -> dict[str, Any]:
     return {
         "modulus": str(MODULUS),
         "permute": [{"state": _numbers(state), "result": _numbers(permute(state))} for state in states],
-        "compress": {"left": _numbers(left), "right": _numbers(right), "result": _numbers(compress(left, right))},
+        "compress": {
+            "left": _numbers(left),
+            "right": _numbers(right),
+            "result": _numbers(compress(left, right)),
+        },
         "empty_roots": [_numbers(root) for root in roots],
     }
 
@@ -80,7 +84,11 @@ def _keys(venue: int) -> dict[str, Any]:
         "seed": _hex(SEED),
         "venue": str(venue),
         "secrets": [
-            {"batch": str(batch), "secret": _numbers(secret), "leaf": _numbers(key_leaf(secret, venue, batch))}
+            {
+                "batch": str(batch),
+                "secret": _numbers(secret),
+                "leaf": _numbers(key_leaf(secret, venue, batch)),
+            }
             for batch, secret in zip((0, BATCH, 2**62 - 1), secrets, strict=True)
         ],
         "tree": {
@@ -171,7 +179,8 @@ def _signatures(venue: int) -> dict[str, Any]:
         "reason": "no such market",
         "challenge": _hex(challenge),
         "messages": {
-            name: {"digest": _hex(digest), "signature": _hex(key.sign(digest))} for name, digest in digests.items()
+            name: {"digest": _hex(digest), "signature": _hex(key.sign(digest))}
+            for name, digest in digests.items()
         },
     }
 

@@ -218,11 +218,7 @@ class DevelopmentChain:
 def _rpc(value: Any) -> Any:
     """eth-tester's objects as JSON-RPC ones: camel case, quantities and bytes in hex."""
     if isinstance(value, Mapping):
-        return {_camel(k): _quantity32(k, v) for k, v in value.items() if k != "type"} | (
-            {"type": hex(int(value["type"], 16) if isinstance(value["type"], str) else value["type"])}
-            if "type" in value
-            else {}
-        )
+        return {_camel(k): _member(k, v) for k, v in value.items() if v not in ("mined", "pending")}
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, int):
@@ -232,8 +228,10 @@ def _rpc(value: Any) -> Any:
     return [_rpc(v) for v in value]
 
 
-def _quantity32(name: str, value: Any) -> Any:
-    """Bloom filters and the like are numbers inside the backend and bytes outside."""
+def _member(name: str, value: Any) -> Any:
+    """Members that are not what they seem: bloom filters are numbers inside the backend, types strings."""
+    if name == "type":
+        return hex(int(value, 16) if isinstance(value, str) else value)
     if name in ("logs_bloom", "bloom") and isinstance(value, int):
         return "0x" + value.to_bytes(256, "big").hex()
     if name == "nonce" and isinstance(value, bytes):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from commitments.venue import venue_id
 from orderbook.parameters import AssetParameters, MarketParameters, VenueParameters
 
+CONTRACT = "0x" + "11" * 20
 ZERO_ADDRESS = "0x" + "00" * 20
 
 
 @pytest.fixture
 def parameters() -> VenueParameters:
     return VenueParameters(
-        venue=0x1234_5678_9ABC_DEF0,
+        venue=venue_id(1337, CONTRACT),
         chain_id=1337,
-        contract="0x" + "11" * 20,
+        contract=CONTRACT,
         operator="0x" + "22" * 20,
         version=1,
         assets=(AssetParameters(ZERO_ADDRESS, 10**12), AssetParameters("0x" + "33" * 20, 1)),

@@ -45,7 +45,7 @@ async def test_a_proven_epoch(parameters: VenueParameters) -> None:
     assert (package.first, package.last, package.tier) == (0, 0, 0)
     data = public.decode(package.public_data, counts=[3], markets=2, assets=2)
     assert data.new_root == settled_root(flow.state, 0, 0)
-    assert [(r.price, r.volume) for r in data.results[0]] == [(20_000, 8), (30_000, 0)]
+    assert [(r.price, r.volume) for r in data.results[0]] == [(20_005, 8), (30_000, 0)]
     assert [(m.account, m.charged) for m in data.missing] == [(4, True)]
     assert [(w.account, w.asset, w.value) for w in data.withdrawals] == [(3, 1, 500)]
     assert package.missing in package.public_data

@@ -85,9 +85,12 @@ pub fn rows<const N: usize>(name: &str, array: &PyReadonlyArray2<'_, u64>) -> Py
     if array.shape()[1] != N {
         return Err(PyValueError::new_err(format!("{name}: expected shape (n, {N}), got {:?}", array.shape())));
     }
+    // `as_slice` alone also takes Fortran order, whose slice is the transposed matrix.
     let flat = array
         .as_slice()
-        .map_err(|_| PyValueError::new_err(format!("{name}: the array is not C-contiguous")))?;
+        .ok()
+        .filter(|_| array.is_c_contiguous())
+        .ok_or_else(|| PyValueError::new_err(format!("{name}: the array is not C-contiguous")))?;
     if let Some(at) = flat.iter().position(|&v| v >= Goldilocks::ORDER_U64) {
         return Err(PyValueError::new_err(format!("{name}: element {} of row {} is not canonical", at % N, at / N)));
     }

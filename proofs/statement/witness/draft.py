@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from ...params import TIERS, Tier
 from ...tape import Program
 from ..buses import HASH, RANGE, Bits
 
+_K = TypeVar("_K")
 Column = npt.NDArray[np.uint64]
 Row = dict[str, "int | Sequence[int]"]
 
@@ -158,17 +160,20 @@ def _served(program: Program, traces: Mapping[str, Column]) -> _Served:
         trace = traces.get(matrix.name)
         if trace is None:
             continue
-        asked = _native.messages(program.tape, index, trace, program.bus_id(HASH), SEND)
-        for key, count in _counted(asked):
+        for key, count in _counted(_native.messages(program.tape, index, trace, program.bus_id(HASH), SEND)):
             hashes[key] = hashes.get(key, 0) + count
-        asked = _native.messages(program.tape, index, trace, program.bus_id(RANGE), SEND)
-        for key, count in _counted(asked):
+        for key, count in _counted(_native.messages(program.tape, index, trace, program.bus_id(RANGE), SEND)):
             if key[0] == Bits.LIMB:
                 limbs[key[1]] = limbs.get(key[1], 0) + count
             else:
                 pair = (key[0], key[1])
                 values[pair] = values.get(pair, 0) + count
-    return _Served(hashes, values, limbs)
+    return _Served(_nonzero(hashes), _nonzero(values), _nonzero(limbs))
+
+
+def _nonzero(counts: dict[_K, int]) -> dict[_K, int]:
+    """Counts modulo the field; a forged trace may ask minus once."""
+    return {key: count % MODULUS for key, count in counts.items() if count % MODULUS}
 
 
 def _counted(asked: Column) -> Iterable[tuple[tuple[int, ...], int]]:
@@ -178,9 +183,10 @@ def _counted(asked: Column) -> Iterable[tuple[tuple[int, ...], int]]:
     fields = np.ascontiguousarray(asked[:, 2:])
     flat = fields.view(np.dtype((np.void, fields.dtype.itemsize * fields.shape[1]))).ravel()
     _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    counts = np.zeros(len(first), dtype=np.uint64)
-    np.add.at(counts, inverse, asked[:, 1])
-    for row, count in zip(fields[first].tolist(), counts.tolist(), strict=True):
+    counts = [0] * len(first)
+    for place, count in zip(inverse.tolist(), asked[:, 1].tolist(), strict=True):
+        counts[place] += count
+    for row, count in zip(fields[first].tolist(), counts, strict=True):
         yield tuple(row), count
 
 

@@ -36,6 +36,7 @@ def test_the_attacked_epoch_is_provable() -> None:
 def test_attack_is_refused(attack: Attack) -> None:
     forged, messages = attack.build()
     _, traces = forged.draft.traces(HEIGHTS)
+    attack.tamper(traces)
     assert violations(traces, messages) > 0, "the forged witness satisfies the statement"
     with pytest.raises(ProofRejected) as refused:
         verify(key(), CONTEXT, messages, prove(traces))

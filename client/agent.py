@@ -1,0 +1,355 @@
+"""The reveal agent: brings every batch in which the account committed from its commitment to its settlement.
+
+It works from the store and from L1 alone, so a restarted client takes up where the last one ended; what the venue
+pushes only wakes it. The one-time secret leaves the machine in one place, :meth:`RevealAgent._reveal`, and only after
+the sealed root on the own L1 connection is final and contains the own commitment at the place that the path proves
+(``docs/protocol.md`` section 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from commitments.receipts import Domain
+from commitments.types import ZERO, Digest
+from orderbook.wire import (
+    Acknowledgement,
+    BatchStatus,
+    GetPath,
+    GetResult,
+    Message,
+    Path,
+    Refusal,
+    Result,
+    Reveal,
+    Sealed,
+    hex_digest,
+)
+
+from .chain import Chain, SealedBatch
+from .checks import LeafPlace, check_acknowledgement, check_place, check_refusal, check_result, place_of
+from .errors import BrokenPromise, ClientError, KeyFileError, LinkError, VenueRefused
+from .keys import KeyRing
+from .link import Link
+from .store import BatchRecord, CommitmentRecord, Store
+from .venue import Venue
+
+__all__ = ["RevealAgent"]
+
+log = logging.getLogger("sealbook.client")
+_LONGEST_PAUSE: Final = 15.0
+_REQUEST_SECONDS: Final = 10.0
+
+
+class Auditor(Protocol):
+    """Compares settled balances with the own fills."""
+
+    async def settled(self, batch: int) -> bool:
+        """Whether the balances proven after this batch agree with the own results (False: not provable yet)."""
+
+
+class RevealAgent:
+    """``changed`` hears of every batch whose record changed."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        account: int,
+        chain: Chain,
+        link: Link,
+        store: Store,
+        keys: KeyRing,
+        auditor: Auditor,
+        changed: Callable[[BatchRecord], None],
+        poll_seconds: float,
+    ) -> None:
+        self._venue = venue
+        self._account = account
+        self._chain = chain
+        self._link = link
+        self._store = store
+        self._keys = keys
+        self._auditor = auditor
+        self._changed = changed
+        self._poll_seconds = poll_seconds
+        self._domain = Domain(venue.chain_id, venue.contract)
+        self._wake = asyncio.Event()
+        self._places: dict[int, LeafPlace] = {}
+        self._results: dict[int, Result] = {}
+        self._asked: dict[int, float] = {}
+        self._attempts: dict[int, tuple[int, float]] = {}
+        self.problems: dict[int, ClientError] = {}
+        """The last thing that went wrong, by batch."""
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._wake.set()
+
+    def pushed(self, message: Message) -> None:
+        """Take what the venue sent by itself: hints, checked like everything else."""
+        try:
+            if isinstance(message, Sealed):
+                self._places[message.batch] = place_of(message)
+                self._attempts.pop(message.batch, None)
+            elif isinstance(message, Result):
+                self._results[message.batch] = message
+                self._attempts.pop(message.batch, None)
+            elif not isinstance(message, BatchStatus):
+                return
+        except BrokenPromise as error:
+            self._problem(getattr(message, "batch", 0), error)
+        self.wake()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._wake.clear()
+            for record in self._store.pending():
+                if asyncio.get_running_loop().time() >= self._attempts.get(record.batch, (0, 0.0))[1]:
+                    await self._try(record)
+            try:
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _try(self, record: BatchRecord) -> None:
+        """One step of a batch, and as many more as follow at once; errors are noted and the step is tried again."""
+        try:
+            while True:
+                after = await self._step(record)
+                if after == record:
+                    return
+                self._store.save_batch(after)
+                self._attempts.pop(record.batch, None)
+                log.info("batch %d: %s", after.batch, after.phase, extra={"reason": after.reason})
+                self._changed(after)
+                record = after
+        except ClientError as error:
+            self._problem(record.batch, error)
+            failures = self._attempts.get(record.batch, (0, 0.0))[0]
+            pause = min(self._poll_seconds * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
+            self._attempts[record.batch] = (failures + 1, asyncio.get_running_loop().time() + pause)
+
+    def _problem(self, batch: int, error: ClientError) -> None:
+        earlier = self.problems.get(batch)
+        self.problems[batch] = error
+        if earlier is None or (earlier.code, str(earlier)) != (error.code, str(error)):
+            log.warning("batch %d: %s", batch, error, extra={"code": error.code})
+
+    async def _step(self, record: BatchRecord) -> BatchRecord:
+        match record.phase:
+            case "open":
+                return await self._find_leaf(record)
+            case "sealed":
+                return await self._open_leaf(record)
+            case "revealed" | "missed":
+                return await self._take_result(record)
+            case "cleared":
+                return await self._take_settlement(record)
+            case _:
+                return record
+
+    # ------------------------------------------------------------------------------------------ seal
+
+    async def _find_leaf(self, record: BatchRecord) -> BatchRecord:
+        """Wait for a final seal; check that the own leaf is in it."""
+        messages = self._store.commitments(record.batch)
+        seal = await asyncio.to_thread(self._chain.batch, record.batch)
+        if seal is None:
+            return record
+        late = await self._late(seal)
+        if seal.seal_block > await asyncio.to_thread(self._chain.final):
+            return _missed(record, "seal_not_final") if late else record
+        own = _acceptable(messages)
+        try:
+            place = await self._place(record.batch)
+            if place is None:
+                return self._without_leaf(record, own, late)
+            check_place(self._venue, self._account, place, seal, [m.commitment for m in own])
+        except BrokenPromise as error:
+            self._places.pop(record.batch, None)
+            if late:
+                return _missed(record, error.code)
+            raise
+        except (LinkError, VenueRefused) as error:
+            if late:
+                return _missed(record, error.code)
+            raise
+        chosen = next(m for m in reversed(own) if m.commitment == place.commitment)
+        return msgspec.structs.replace(
+            record,
+            phase="sealed",
+            sequence=chosen.sequence,
+            index=place.index,
+            siblings=place.siblings,
+            seal_block=seal.seal_block,
+        )
+
+    async def _place(self, batch: int) -> LeafPlace | None:
+        """Where the venue says the leaf is; None if it says that there is none."""
+        if batch in self._places:
+            return self._places[batch]
+        try:
+            reply = await self._link.request(GetPath(id=0, batch=batch), _REQUEST_SECONDS)
+        except VenueRefused as error:
+            if error.code == "not_found":
+                return None
+            raise
+        if not isinstance(reply, Path):
+            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+        return place_of(reply)
+
+    def _without_leaf(self, record: BatchRecord, own: list[CommitmentRecord], late: bool) -> BatchRecord:
+        """The venue says that the batch holds no leaf of this account."""
+        newest = own[-1] if own else None
+        if newest is None or newest.commitment == ZERO:
+            return msgspec.structs.replace(record, phase="void", reason="cancelled")
+        if newest.status == "receipted" and not late:
+            raise BrokenPromise(
+                f"batch {record.batch} was sealed without a commitment for which there is a receipt",
+                code="receipt_not_sealed",
+            )
+        reason = "receipt_not_sealed" if newest.status == "receipted" else "not_received"
+        return msgspec.structs.replace(record, phase="void", reason=reason)
+
+    # ------------------------------------------------------------------------------------------ reveal
+
+    async def _open_leaf(self, record: BatchRecord) -> BatchRecord:
+        seal = await asyncio.to_thread(self._chain.batch, record.batch)
+        if seal is None or seal.seal_block != record.seal_block:
+            raise BrokenPromise(f"L1 no longer holds the seal of batch {record.batch}", code="seal_reverted")
+        message = next(m for m in self._store.commitments(record.batch) if m.sequence == record.sequence)
+        if await self._late(seal):
+            return _missed(record, self._reason(record))
+        reply = await self._reveal(record, message, seal)
+        if isinstance(reply, Acknowledgement):
+            check_acknowledgement(
+                self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment
+            )
+            return msgspec.structs.replace(record, phase="revealed", acknowledgement=bytes.fromhex(reply.signature[2:]))
+        check_refusal(self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment)
+        if record.refusal != reply.reason:
+            self._store.save_batch(msgspec.structs.replace(record, refusal=reply.reason))
+        raise VenueRefused(f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True)
+
+    async def _reveal(
+        self, record: BatchRecord, message: CommitmentRecord, seal: SealedBatch
+    ) -> Acknowledgement | Refusal:
+        """Send the opening. The only place from which a one-time secret leaves."""
+        key = await asyncio.to_thread(self._keys.key, await self._key_root(seal), record.batch)
+        reply = await self._link.request(
+            Reveal(
+                id=0,
+                batch=record.batch,
+                entries=message.entries,
+                salt=hex_digest((*message.salt, 0)),
+                secret=hex_digest(key.secret),
+                key_position=key.position,
+                key_path=tuple(hex_digest(node) for node in key.path),
+            ),
+            _REQUEST_SECONDS,
+        )
+        if not isinstance(reply, Acknowledgement | Refusal):
+            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+        return reply
+
+    async def _key_root(self, seal: SealedBatch) -> Digest:
+        """The account's key root immediately before the batch: the last one below the seal's queue cut."""
+        queue = await asyncio.to_thread(self._chain.queue, self._account)
+        roots = [entry.values for entry in queue if entry.kind == 1 and entry.position < seal.cut]
+        if not roots:
+            raise KeyFileError("no key root is in force for this batch", code="no_key_root", field="keys")
+        return roots[-1]
+
+    async def _late(self, seal: SealedBatch) -> bool:
+        return await asyncio.to_thread(self._chain.head) > seal.seal_block + self._venue.reveal_window
+
+    def _reason(self, record: BatchRecord) -> str:
+        """Why a reveal was missed, as well as it is known."""
+        stored = self._store.batch(record.batch)
+        if stored is not None and stored.refusal:
+            return f"refused_{stored.refusal}"
+        problem = self.problems.get(record.batch)
+        return problem.code if problem is not None else "offline"
+
+    # ------------------------------------------------------------------------------------------ outcome
+
+    async def _take_result(self, record: BatchRecord) -> BatchRecord:
+        result = await self._result(record.batch)
+        if result is None:
+            return record
+        entries = next(
+            (m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence), ()
+        )
+        check_result(self._venue, self._account, entries, result)
+        reason = record.reason
+        if result.outcome == "missing" and record.acknowledgement:
+            reason = "acknowledged_but_missing"
+        return msgspec.structs.replace(record, phase="cleared", result=result, reason=reason)
+
+    async def _take_settlement(self, record: BatchRecord) -> BatchRecord:
+        """Wait until L1 accepted the batch finally, then compare the proven balances with the own fills."""
+        seal = await asyncio.to_thread(self._chain.batch, record.batch)
+        if seal is None or seal.epoch is None:
+            return record
+        settlement = await asyncio.to_thread(self._chain.settlement, seal.epoch)
+        if settlement.block > await asyncio.to_thread(self._chain.final):
+            return record
+        if record.result is None or not record.result.final:
+            self._results.pop(record.batch, None)
+            result = await self._result(record.batch, fresh=True)
+            if result is None or not result.final:
+                return record
+            entries = next(
+                (m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence), ()
+            )
+            check_result(self._venue, self._account, entries, result)
+            record = msgspec.structs.replace(record, result=result)
+            self._store.save_batch(record)
+        verified = await self._auditor.settled(record.batch)
+        return msgspec.structs.replace(
+            record, phase="settled", transaction=settlement.transaction, verified=verified
+        )
+
+    async def _result(self, batch: int, fresh: bool = False) -> Result | None:
+        """The venue's result, if it has one: pushed, or asked for once a second at most."""
+        if batch in self._results and not fresh:
+            return self._results[batch]
+        now = asyncio.get_running_loop().time()
+        if now < self._asked.get(batch, 0.0):
+            return None
+        self._asked[batch] = now + max(1.0, self._poll_seconds)
+        try:
+            reply = await self._link.request(GetResult(id=0, batch=batch), _REQUEST_SECONDS)
+        except VenueRefused as error:
+            if error.code in ("too_early", "wrong_phase"):
+                return None
+            raise
+        if not isinstance(reply, Result) or reply.batch != batch:
+            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+        return reply
+
+
+def _acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]:
+    """Messages whose commitment the batch may hold: the last receipted one, and those sent after it without an answer.
+
+    An older one in the sealed root would be one that the owner had replaced or cancelled: it is not opened.
+    """
+    found: list[CommitmentRecord] = []
+    for message in messages:
+        if message.status == "receipted":
+            found = [message]
+        elif message.status == "sent":
+            found.append(message)
+    return found
+
+
+def _missed(record: BatchRecord, reason: str) -> BatchRecord:
+    return msgspec.structs.replace(record, phase="missed", reason=reason)
+

@@ -1,0 +1,155 @@
+"""The account's secrets: the seed of its one-time keys and its commit key, in a file; and the key trees with their caches.
+
+Two keys are apart on purpose: whoever has the commit key can place commitments, whoever has the seed can open them, and
+neither moves funds on L1, which takes the L1 key (``docs/protocol.md`` section 6).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from commitments.errors import CommitmentError, KeyCacheError
+from commitments.keys import BatchKey, KeyTree, Progress, Seed
+from commitments.receipts import SigningKey
+from commitments.types import KEY_DEPTH, Digest
+
+from .errors import KeyFileError
+
+__all__ = ["KeyRing", "Keys", "Progress"]
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    seed: str
+    commit_key: str
+
+
+class Keys:
+    """Seed and commit key of one account. Neither is ever shown."""
+
+    def __init__(self, seed: bytes, commit_key: bytes) -> None:
+        try:
+            self.seed = Seed(seed)
+            self.commit_key = SigningKey(commit_key)
+        except (ValueError, TypeError) as error:
+            which = "seed" if not hasattr(self, "seed") else "commit_key"
+            raise KeyFileError(f"the {which} is not a secret of 32 bytes", code="bad_key", field=which) from error
+
+    def __repr__(self) -> str:
+        return f"Keys(commit_key={self.commit_key.address})"
+
+    @classmethod
+    def generate(cls, entropy: Callable[[int], bytes] = os.urandom) -> Keys:
+        """Fresh secrets from the operating system."""
+        return cls(entropy(32), entropy(32))
+
+    @classmethod
+    def create(cls, path: str | Path) -> Keys:
+        """Fresh secrets, saved in a new file (mode 0600). Keep a copy: without the seed no commitment can be opened.
+
+        :raises KeyFileError: ``key_file_exists``.
+        """
+        keys, path = cls.generate(), Path(path)
+        data = _File(1, keys.seed.reveal().hex(), keys.commit_key.reveal().hex())
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise KeyFileError(f"{path} exists", code="key_file_exists", field="keys", advice="load it") from None
+        except OSError as error:
+            raise KeyFileError(f"cannot write {path}: {error.strerror}", field="keys") from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(data))
+            file.flush()
+            os.fsync(file.fileno())
+        return keys
+
+    @classmethod
+    def load(cls, path: str | Path) -> Keys:
+        """Secrets from a file of :meth:`create`.
+
+        :raises KeyFileError: missing, readable by others, or no such file.
+        """
+        path = Path(path)
+        try:
+            mode, data = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+        except OSError as error:
+            raise KeyFileError(f"cannot read {path}: {error.strerror}", field="keys") from None
+        if mode & 0o077:
+            raise KeyFileError(f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it")
+        try:
+            file = msgspec.json.decode(data, type=_File)
+            if file.version != 1:
+                raise ValueError
+            return cls(bytes.fromhex(file.seed), bytes.fromhex(file.commit_key))
+        except (msgspec.DecodeError, ValueError, KeyFileError):
+            raise KeyFileError(f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys") from None
+
+
+class KeyRing:
+    """The account's key trees, by root; each is cached in a file beside the store. Blocking: call in a thread."""
+
+    def __init__(self, keys: Keys, venue: int, folder: Path, name: str) -> None:
+        self._keys = keys
+        self._venue = venue
+        self._folder = folder
+        self._name = name
+        self._trees: dict[Digest, KeyTree] = {}
+
+    def __repr__(self) -> str:
+        return f"KeyRing({len(self._trees)} trees)"
+
+    @property
+    def roots(self) -> Sequence[Digest]:
+        """Roots of the loaded trees."""
+        return tuple(self._trees)
+
+    def open(self, first: int, log_size: int = KEY_DEPTH, progress: Progress | None = None) -> KeyTree:
+        """Load the tree over the batches from ``first`` from its cache, or generate it and write the cache.
+
+        :raises KeyFileError: the cache is readable by others, or cannot be written.
+        """
+        path = self._folder / f"{self._name}.{first}.keys"
+        try:
+            tree = self._cached(path, first, log_size)
+            if tree is None:
+                tree = KeyTree.generate(self._keys.seed, self._venue, first, log_size, progress)
+                tree.save(path)
+        except CommitmentError as error:
+            raise KeyFileError(str(error), code=error.code, field=error.field) from None
+        except OSError as error:
+            raise KeyFileError(f"cannot write {path}: {error.strerror}", field="store") from None
+        self._trees[tree.root] = tree
+        return tree
+
+    def _cached(self, path: Path, first: int, log_size: int) -> KeyTree | None:
+        """The cached tree; None where there is none, or a damaged one: it can be made again from the seed."""
+        if not path.exists():
+            return None
+        try:
+            tree = KeyTree.load(path, self._keys.seed, self._venue)
+        except KeyCacheError as error:
+            if error.field == "mode":
+                raise
+            return None
+        return tree if (tree.first, tree.log_size) == (first, log_size) else None
+
+    def key(self, root: Digest, batch: int) -> BatchKey:
+        """What opens ``batch`` under a key root.
+
+        :raises KeyFileError: ``key_root_unknown``, or ``key_range`` if the tree does not cover the batch.
+        """
+        tree = self._trees.get(root)
+        if tree is None:
+            raise KeyFileError(
+                "L1 holds a key root that does not come from this seed", code="key_root_unknown", field="keys"
+            )
+        try:
+            return tree.key(batch)
+        except CommitmentError as error:
+            raise KeyFileError(str(error), code=error.code, field=error.field, advice="call rekey()") from None

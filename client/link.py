@@ -1,0 +1,218 @@
+"""The connection to the venue: one WebSocket that is kept alive, with requests that survive its loss.
+
+A request waits for a session, is sent, and is sent again after a reconnect until its time is up: every request of the
+protocol may be repeated. So a lost connection shows as delay, and at the end as :class:`NoReply`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from orderbook.errors import WireError
+from orderbook.wire import MAX_REPLY_BYTES, Error, Hello, Login, Message, Reply, Session, decode_reply, encode
+
+from .errors import ClientError, LinkError, NoReply, VenueMismatch, VenueRefused, VenueUnreachable
+
+__all__ = ["Link"]
+
+log = logging.getLogger("sealbook.client")
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 10.0
+_HANDSHAKE_SECONDS: Final = 10.0
+_AGAIN: Final = ("rate_limited", "unavailable")
+
+
+class _Lost(Exception):
+    """The connection ended while a request waited."""
+
+
+class Link:
+    """``check`` judges the venue's greeting (raises to refuse it); ``login`` answers its challenge, or None without an
+    account; ``pushed`` takes what the venue sends by itself. Neither may block."""
+
+    def __init__(
+        self,
+        url: str,
+        check: Callable[[Hello], None],
+        login: Callable[[Hello], Login | None],
+        pushed: Callable[[Message], None],
+    ) -> None:
+        self.url = url
+        self.session: Session | None = None
+        self._check = check
+        self._login = login
+        self._pushed = pushed
+        self._socket: ClientConnection | None = None
+        self._ready = asyncio.Event()
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._next = 1
+        self._failure: ClientError | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Connect, and keep connected, in the background."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def reconnect(self) -> None:
+        """Start a new session, for instance for a new account."""
+        self._ready.clear()
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def request(self, message: Message, timeout: float = 30.0) -> Reply:
+        """The venue's reply to a request (its ``id`` is filled in here).
+
+        :raises VenueUnreachable: never sent in ``timeout`` seconds.
+        :raises NoReply: sent, and no answer in time.
+        :raises VenueRefused: the venue answered with an error.
+        :raises VenueMismatch: the peer is not the venue that was asked for.
+        """
+        sent, pause = False, _FIRST_PAUSE
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    socket = await self._connected()
+                    sent = True
+                    try:
+                        reply = await self._exchange(socket, message)
+                    except _Lost:
+                        continue
+                    if not isinstance(reply, Error):
+                        return reply
+                    if reply.code not in _AGAIN:
+                        raise VenueRefused(
+                            reply.message, code=reply.code, field=reply.field, retryable=reply.retryable
+                        )
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+        except TimeoutError:
+            kind: type[LinkError] = NoReply if sent else VenueUnreachable
+            raise kind(f"{self.url}: no answer to {type(message).__name__} in {timeout:g} s") from None
+
+    async def ready(self, timeout: float) -> None:
+        """Wait for a session.
+
+        :raises VenueUnreachable: not in time.
+        :raises VenueMismatch: the peer is not the venue that was asked for.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._connected()
+        except TimeoutError:
+            raise VenueUnreachable(f"{self.url}: no session in {timeout:g} s") from None
+
+    async def _connected(self) -> ClientConnection:
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            if self._ready.is_set() and self._socket is not None:
+                return self._socket
+            await self._ready.wait()
+
+    async def _exchange(self, socket: ClientConnection, message: Message) -> Reply:
+        number, self._next = self._next, self._next + 1
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            await socket.send(encode(msgspec.structs.replace(message, id=number)))
+            return await future
+        except WebSocketException:
+            raise _Lost from None
+        finally:
+            self._waiting.pop(number, None)
+
+    # ------------------------------------------------------------------------------------------ background
+
+    async def _run(self) -> None:
+        failures = 0
+        while self._failure is None:
+            try:
+                async with connect(
+                    self.url, max_size=MAX_REPLY_BYTES, open_timeout=_HANDSHAKE_SECONDS, compression=None, proxy=None
+                ) as socket:
+                    await self._serve(socket)
+            except (VenueMismatch, VenueRefused) as error:
+                self._failure = error
+            except (OSError, WebSocketException, TimeoutError, WireError) as error:
+                log.info("venue %s: %s", self.url, type(error).__name__)
+            failures = 0 if self._ready.is_set() else failures + 1
+            self._lost()
+            if self._failure is not None:
+                self._ready.set()
+                return
+            pause = min(_FIRST_PAUSE * 2.0**failures, _LONGEST_PAUSE)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+
+    def _lost(self) -> None:
+        self._ready.clear()
+        self._socket = None
+        self.session = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_Lost())
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        """One connection: greeting, login, then replies and pushed messages until it ends."""
+        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            hello = decode_reply(await socket.recv())
+        if not isinstance(hello, Hello):
+            raise VenueMismatch(f"{self.url} does not greet as a venue", field="url")
+        self._check(hello)
+        reader = asyncio.create_task(self._read(socket))
+        self._socket = socket
+        try:
+            login = asyncio.create_task(self._open_session(socket, hello))
+            await asyncio.wait((reader, login), return_when=asyncio.FIRST_COMPLETED)
+            if login.done():
+                login.result()
+                self._ready.set()
+            else:
+                login.cancel()
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _open_session(self, socket: ClientConnection, hello: Hello) -> None:
+        login = self._login(hello)
+        if login is None:
+            return
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                reply = await self._exchange(socket, login)
+            except _Lost:
+                raise ConnectionError from None
+            if isinstance(reply, Session):
+                self.session = reply
+                return
+            if not isinstance(reply, Error) or not reply.retryable:
+                code, text = (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
+                raise VenueRefused(f"login: {text}", code=code, field="account")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for frame in socket:
+            message = decode_reply(frame)
+            number = getattr(message, "id", None)
+            if number is None:
+                self._pushed(message)
+                continue
+            future = self._waiting.get(number)
+            if future is not None and not future.done():
+                future.set_result(message)
