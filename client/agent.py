@@ -39,7 +39,7 @@ from .link import Link
 from .store import BatchRecord, CommitmentRecord, Store
 from .venue import Venue
 
-__all__ = ["RevealAgent"]
+__all__ = ["RevealAgent", "acceptable"]
 
 log = logging.getLogger("sealbook.client")
 _LONGEST_PAUSE: Final = 15.0
@@ -50,7 +50,10 @@ class Auditor(Protocol):
     """Compares settled balances with the own fills."""
 
     async def settled(self, batch: int) -> bool:
-        """Whether the balances proven after this batch agree with the own results (False: not provable yet)."""
+        """Whether the balances proven after this batch agree with the own results.
+
+        :raises BrokenPromise: ``balance_change`` if they do not; other errors: not provable yet.
+        """
 
 
 class RevealAgent:
@@ -166,7 +169,7 @@ class RevealAgent:
         late = await self._late(seal)
         if seal.seal_block > await asyncio.to_thread(self._chain.final):
             return _missed(record, "seal_not_final") if late else record
-        own = _acceptable(messages)
+        own = acceptable(messages)
         try:
             place = await self._place(record.batch)
             if place is None:
@@ -232,11 +235,17 @@ class RevealAgent:
             check_acknowledgement(
                 self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment
             )
-            return msgspec.structs.replace(record, phase="revealed", acknowledgement=bytes.fromhex(reply.signature[2:]))
-        check_refusal(self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment)
+            return msgspec.structs.replace(
+                record, phase="revealed", acknowledgement=bytes.fromhex(reply.signature[2:])
+            )
+        check_refusal(
+            self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment
+        )
         if record.refusal != reply.reason:
             self._store.save_batch(msgspec.structs.replace(record, refusal=reply.reason))
-        raise VenueRefused(f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True)
+        raise VenueRefused(
+            f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True
+        )
 
     async def _reveal(
         self, record: BatchRecord, message: CommitmentRecord, seal: SealedBatch
@@ -281,7 +290,12 @@ class RevealAgent:
     # ------------------------------------------------------------------------------------------ outcome
 
     async def _take_result(self, record: BatchRecord) -> BatchRecord:
-        result = await self._result(record.batch)
+        try:
+            result = await self._result(record.batch)
+        except VenueRefused as error:
+            if error.code == "not_found" and record.phase == "missed":
+                return msgspec.structs.replace(record, phase="void")
+            raise
         if result is None:
             return record
         entries = next(
@@ -307,14 +321,21 @@ class RevealAgent:
             if result is None or not result.final:
                 return record
             entries = next(
-                (m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence), ()
+                (m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence),
+                (),
             )
             check_result(self._venue, self._account, entries, result)
             record = msgspec.structs.replace(record, result=result)
             self._store.save_batch(record)
-        verified = await self._auditor.settled(record.batch)
+        try:
+            verified, reason = await self._auditor.settled(record.batch), record.reason
+        except BrokenPromise as error:
+            if error.code != "balance_change":
+                raise
+            self._problem(record.batch, error)
+            verified, reason = False, error.code
         return msgspec.structs.replace(
-            record, phase="settled", transaction=settlement.transaction, verified=verified
+            record, phase="settled", transaction=settlement.transaction, verified=verified, reason=reason
         )
 
     async def _result(self, batch: int, fresh: bool = False) -> Result | None:
@@ -336,7 +357,7 @@ class RevealAgent:
         return reply
 
 
-def _acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]:
+def acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]:
     """Messages whose commitment the batch may hold: the last receipted one, and those sent after it without an answer.
 
     An older one in the sealed root would be one that the owner had replaced or cancelled: it is not opened.
@@ -352,4 +373,3 @@ def _acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord
 
 def _missed(record: BatchRecord, reason: str) -> BatchRecord:
     return msgspec.structs.replace(record, phase="missed", reason=reason)
-

@@ -51,7 +51,13 @@ __all__ = [
 
 
 def check_receipt(
-    domain: Domain, operator: str, receipt: Receipt, batch: int, account: int, sequence: int, commitment: Digest
+    domain: Domain,
+    operator: str,
+    receipt: Receipt,
+    batch: int,
+    account: int,
+    sequence: int,
+    commitment: Digest,
 ) -> None:
     """A receipt is for exactly what was sent, and signed by the operator that L1 names."""
     expected = (batch, account, sequence, hex_digest(commitment))
@@ -87,11 +93,15 @@ def place_of(message: Path | Sealed) -> LeafPlace:
         raise BrokenPromise(f"the path is malformed: {error}", code="wrong_path", field=error.field) from None
 
 
-def check_place(venue: Venue, account: int, place: LeafPlace, seal: SealedBatch, own: Sequence[Digest]) -> None:
+def check_place(
+    venue: Venue, account: int, place: LeafPlace, seal: SealedBatch, own: Sequence[Digest]
+) -> None:
     """The root is the one that L1 sealed, and one of the ``own`` commitments is in it at the place given."""
     if place.root != seal.root:
         raise BrokenPromise(
-            f"batch {seal.number}: the venue's root is not the root that L1 sealed", code="wrong_root", field="root"
+            f"batch {seal.number}: the venue's root is not the root that L1 sealed",
+            code="wrong_root",
+            field="root",
         )
     if place.count != seal.count:
         raise BrokenPromise(
@@ -112,7 +122,9 @@ def check_place(venue: Venue, account: int, place: LeafPlace, seal: SealedBatch,
     leaf = commitment_leaf(venue.number, seal.number, account, place.commitment)
     if not verify_path(seal.root, leaf, place.index, place.siblings, COMMITMENT_DEPTH):
         raise BrokenPromise(
-            f"batch {seal.number}: the path does not lead to the sealed root", code="wrong_path", field="siblings"
+            f"batch {seal.number}: the path does not lead to the sealed root",
+            code="wrong_path",
+            field="siblings",
         )
 
 
@@ -122,9 +134,13 @@ def check_acknowledgement(
     """An acknowledgement is for the own reveal, and signed by the operator."""
     if (message.batch, message.account, message.commitment) != (batch, account, hex_digest(commitment)):
         raise BrokenPromise(
-            "the acknowledgement is for another reveal", code="acknowledgement_contents", field="acknowledgement"
+            "the acknowledgement is for another reveal",
+            code="acknowledgement_contents",
+            field="acknowledgement",
         )
-    _demand(domain.acknowledgement(batch, account, commitment), message.signature, operator, "acknowledgement")
+    _demand(
+        domain.acknowledgement(batch, account, commitment), message.signature, operator, "acknowledgement"
+    )
 
 
 def check_refusal(
@@ -141,7 +157,9 @@ def _demand(digest: bytes, signature: str, operator: str, what: str) -> None:
     signer = recover(digest, bytes.fromhex(signature[2:]))
     if signer is None or signer.lower() != operator.lower():
         raise BrokenPromise(
-            f"the {what} is not signed by the operator {operator}", code=f"{what}_signature", field="signature"
+            f"the {what} is not signed by the operator {operator}",
+            code=f"{what}_signature",
+            field="signature",
         )
 
 
@@ -150,7 +168,9 @@ def check_result(venue: Venue, account: int, entries: Sequence[Entry], result: R
     if result.account != account:
         raise BrokenPromise("the result is another account's", code="result_contents", field="account")
     if result.outcome == "missing":
-        if result.fills or dict(result.changes) != ({venue.fee_asset: -result.charged} if result.charged else {}):
+        if result.fills or dict(result.changes) != (
+            {venue.fee_asset: -result.charged} if result.charged else {}
+        ):
             raise BrokenPromise("a missing bundle with fills", code="result_contents", field="fills")
         if result.charged > venue.miss_fee:
             raise BrokenPromise("charged above the miss fee", code="result_contents", field="charged")
@@ -178,7 +198,9 @@ def _check_fill(venue: Venue, fill: Fill, prices: dict[int, int]) -> None:
             raise BrokenPromise(f"{where}: a withdrawal in part", code="result_contents", field=where)
         return
     if prices.setdefault(fill.market, fill.clearing_price) != fill.clearing_price:
-        raise BrokenPromise(f"{where}: two clearing prices in one market", code="result_contents", field=where)
+        raise BrokenPromise(
+            f"{where}: two clearing prices in one market", code="result_contents", field=where
+        )
     if not fill.fill:
         if fill.fee:
             raise BrokenPromise(f"{where}: a fee without a fill", code="result_contents", field=where)
@@ -186,7 +208,9 @@ def _check_fill(venue: Venue, fill: Fill, prices: dict[int, int]) -> None:
     buying = fill.kind == EntryKind.BUY
     if fill.clearing_price > fill.price if buying else fill.clearing_price < fill.price:
         raise BrokenPromise(
-            f"{where}: filled at {fill.clearing_price}, the limit is {fill.price}", code="fill_beyond_limit", field=where
+            f"{where}: filled at {fill.clearing_price}, the limit is {fill.price}",
+            code="fill_beyond_limit",
+            field=where,
         )
     market = venue.markets[fill.market]
     if not market.lower <= fill.clearing_price <= market.upper:
@@ -213,7 +237,9 @@ def check_balances(venue: Venue, account: int, message: Balances, root: Digest) 
     if message.account != account:
         raise BrokenPromise("the balances are another account's", code="balance_contents", field="account")
     if message.root != hex_digest(root):
-        raise BrokenPromise("the balances' root is not the root that L1 holds", code="balance_root", field="root")
+        raise BrokenPromise(
+            "the balances' root is not the root that L1 holds", code="balance_root", field="root"
+        )
     proven: dict[int, int] = {}
     for leaf in message.balances:
         where = f"balances[{leaf.asset}]"
@@ -241,8 +267,8 @@ def check_change(
 ) -> None:
     """Proven balances changed by exactly the own results and the deposits (asset, units) that were applied between."""
     expected = dict(before)
-    for asset, units in (*deposits, *(change for result in results for change in result.changes)):
-        expected[asset] = expected.get(asset, 0) + units
+    for number, units in (*deposits, *(change for result in results for change in result.changes)):
+        expected[number] = expected.get(number, 0) + units
     for asset in venue.assets:
         want, have = expected.get(asset.index, 0), after.get(asset.index, 0)
         if want != have:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from commitments.errors import CommitmentError, KeyCacheError
-from commitments.keys import BatchKey, KeyTree, Progress, Seed
+from commitments.keys import BatchKey, KeyTree, Progress, Seed, derive_secret
 from commitments.receipts import SigningKey
 from commitments.types import KEY_DEPTH, Digest
 
@@ -39,7 +39,9 @@ class Keys:
             self.commit_key = SigningKey(commit_key)
         except (ValueError, TypeError) as error:
             which = "seed" if not hasattr(self, "seed") else "commit_key"
-            raise KeyFileError(f"the {which} is not a secret of 32 bytes", code="bad_key", field=which) from error
+            raise KeyFileError(
+                f"the {which} is not a secret of 32 bytes", code="bad_key", field=which
+            ) from error
 
     def __repr__(self) -> str:
         return f"Keys(commit_key={self.commit_key.address})"
@@ -60,7 +62,9 @@ class Keys:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise KeyFileError(f"{path} exists", code="key_file_exists", field="keys", advice="load it") from None
+            raise KeyFileError(
+                f"{path} exists", code="key_file_exists", field="keys", advice="load it"
+            ) from None
         except OSError as error:
             raise KeyFileError(f"cannot write {path}: {error.strerror}", field="keys") from None
         with os.fdopen(handle, "wb") as file:
@@ -81,14 +85,18 @@ class Keys:
         except OSError as error:
             raise KeyFileError(f"cannot read {path}: {error.strerror}", field="keys") from None
         if mode & 0o077:
-            raise KeyFileError(f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it")
+            raise KeyFileError(
+                f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it"
+            )
         try:
             file = msgspec.json.decode(data, type=_File)
             if file.version != 1:
                 raise ValueError
             return cls(bytes.fromhex(file.seed), bytes.fromhex(file.commit_key))
         except (msgspec.DecodeError, ValueError, KeyFileError):
-            raise KeyFileError(f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys") from None
+            raise KeyFileError(
+                f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys"
+            ) from None
 
 
 class KeyRing:
@@ -139,6 +147,17 @@ class KeyRing:
             return None
         return tree if (tree.first, tree.log_size) == (first, log_size) else None
 
+    def secret(self, batch: int) -> Digest:
+        """The batch's one-time secret; the same under every tree.
+
+        :raises KeyFileError: ``key_range``: no tree covers the batch, so it could not be revealed.
+        """
+        if not any(tree.covers(batch) for tree in self._trees.values()):
+            raise KeyFileError(
+                f"no key tree covers batch {batch}", code="key_range", field="keys", advice="call rekey()"
+            )
+        return derive_secret(self._keys.seed, self._venue, batch)
+
     def key(self, root: Digest, batch: int) -> BatchKey:
         """What opens ``batch`` under a key root.
 
@@ -152,4 +171,6 @@ class KeyRing:
         try:
             return tree.key(batch)
         except CommitmentError as error:
-            raise KeyFileError(str(error), code=error.code, field=error.field, advice="call rekey()") from None
+            raise KeyFileError(
+                str(error), code=error.code, field=error.field, advice="call rekey()"
+            ) from None

@@ -73,17 +73,17 @@ class Link:
         if self._socket is not None:
             await self._socket.close()
 
-    async def request(self, message: Message, timeout: float = 30.0) -> Reply:
+    async def request(self, message: Message, within: float = 30.0) -> Reply:
         """The venue's reply to a request (its ``id`` is filled in here).
 
-        :raises VenueUnreachable: never sent in ``timeout`` seconds.
+        :raises VenueUnreachable: never sent in ``within`` seconds.
         :raises NoReply: sent, and no answer in time.
         :raises VenueRefused: the venue answered with an error.
         :raises VenueMismatch: the peer is not the venue that was asked for.
         """
         sent, pause = False, _FIRST_PAUSE
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 while True:
                     socket = await self._connected()
                     sent = True
@@ -101,19 +101,19 @@ class Link:
                     pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError:
             kind: type[LinkError] = NoReply if sent else VenueUnreachable
-            raise kind(f"{self.url}: no answer to {type(message).__name__} in {timeout:g} s") from None
+            raise kind(f"{self.url}: no answer to {type(message).__name__} in {within:g} s") from None
 
-    async def ready(self, timeout: float) -> None:
+    async def ready(self, within: float) -> None:
         """Wait for a session.
 
         :raises VenueUnreachable: not in time.
         :raises VenueMismatch: the peer is not the venue that was asked for.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 await self._connected()
         except TimeoutError:
-            raise VenueUnreachable(f"{self.url}: no session in {timeout:g} s") from None
+            raise VenueUnreachable(f"{self.url}: no session in {within:g} s") from None
 
     async def _connected(self) -> ClientConnection:
         while True:
@@ -142,7 +142,11 @@ class Link:
         while self._failure is None:
             try:
                 async with connect(
-                    self.url, max_size=MAX_REPLY_BYTES, open_timeout=_HANDSHAKE_SECONDS, compression=None, proxy=None
+                    self.url,
+                    max_size=MAX_REPLY_BYTES,
+                    open_timeout=_HANDSHAKE_SECONDS,
+                    compression=None,
+                    proxy=None,
                 ) as socket:
                     await self._serve(socket)
             except (VenueMismatch, VenueRefused) as error:
@@ -155,7 +159,7 @@ class Link:
                 self._ready.set()
                 return
             pause = min(_FIRST_PAUSE * 2.0**failures, _LONGEST_PAUSE)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     def _lost(self) -> None:
         self._ready.clear()
@@ -201,7 +205,9 @@ class Link:
                 self.session = reply
                 return
             if not isinstance(reply, Error) or not reply.retryable:
-                code, text = (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
+                code, text = (
+                    (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
+                )
                 raise VenueRefused(f"login: {text}", code=code, field="account")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)

@@ -67,7 +67,7 @@ class Revealed:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The venue's provisional outcome; ``price`` is None for a withdrawal and for a market without trade."""
+    """The venue's provisional outcome; ``price`` (without trade the reference price) is None for a withdrawal."""
 
     price: int | None
     fill: int
@@ -225,7 +225,12 @@ class Commitment(Sequence[OrderHandle]):
     """The handles of one commitment, in the order in which the orders were given."""
 
     def __init__(
-        self, batch: int, sequence: int, orders: Sequence[OrderHandle], places: Sequence[int], warnings: Sequence[str]
+        self,
+        batch: int,
+        sequence: int,
+        orders: Sequence[OrderHandle],
+        places: Sequence[int],
+        warnings: Sequence[str],
     ) -> None:
         self.batch = batch
         self.sequence = sequence

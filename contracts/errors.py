@@ -1,12 +1,12 @@
 """Exceptions of the contracts package: all that it raises on purpose are :class:`ContractsError`.
 
-    ContractsError
-      ArtifactError         a compiled contract is not there, or is not for deployment
-      TransactionTooLarge   beyond the chain's limit of bytes
-      Reverted              a contract refused; ``error`` is the name of its custom error, ``arguments`` its values
-      OutOfGas              a transaction failed without a reason
-      EndpointError         the JSON-RPC endpoint is down or answers nonsense
-        EndpointDown, WrongChain, WrongContract, InconsistentEndpoint
+ContractsError
+  ArtifactError         a compiled contract is not there, or is not for deployment
+  TransactionTooLarge   beyond the chain's limit of bytes
+  Reverted              a contract refused; ``error`` is the name of its custom error, ``arguments`` its values
+  OutOfGas              a transaction failed without a reason
+  EndpointError         the JSON-RPC endpoint is down or answers nonsense
+    EndpointDown, WrongChain, WrongContract, InconsistentEndpoint
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class RevertedError(ContractsError):
     def __init__(self, error: str, arguments: dict[str, Any] | None = None) -> None:
         self.error = error
         self.arguments = arguments or {}
-        details = ", ".join(f"{k}={v.hex() if isinstance(v, bytes) else v}" for k, v in self.arguments.items())
+        details = ", ".join(
+            f"{k}={v.hex() if isinstance(v, bytes) else v}" for k, v in self.arguments.items()
+        )
         super().__init__(f"reverted: {error}({details})")
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in error).lstrip("_")
         self.code = f"reverted.{snake}"

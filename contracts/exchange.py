@@ -103,7 +103,9 @@ class Exchange:
         """Raises :class:`RevertedError` ``NotSealed`` if it is not there yet."""
         root, count, version, block, cut, settled, beacon = self._read("batch", number, at=at)
         known = bytes(beacon) if any(beacon) else None
-        return Batch(number, _digest(root), count, version, block, cut, settled - 1 if settled else None, known)
+        return Batch(
+            number, _digest(root), count, version, block, cut, settled - 1 if settled else None, known
+        )
 
     def epoch(self, number: int, at: Tag = "latest") -> Epoch:
         """Raises :class:`RevertedError` ``UnknownEpoch`` if it is not there yet."""
@@ -164,9 +166,7 @@ class Exchange:
         self, sender: Sender, public_data: bytes, queue_entries: bytes, signatures: bytes, head: bytes
     ) -> tuple[HeadChecked, Mined]:
         """First step of a settlement; the event carries what the others need."""
-        mined = self._write(
-            sender, STEP_GAS, "openSettlement", public_data, queue_entries, signatures, head
-        )
+        mined = self._write(sender, STEP_GAS, "openSettlement", public_data, queue_entries, signatures, head)
         for event in self.heads_checked(mined.block, mined.block):
             if event.origin.transaction == mined.hash:
                 return event, mined
@@ -192,20 +192,31 @@ class Exchange:
     # -------------------------------------------------------------------------------------------------------- events
 
     def registered(self, first: Tag, last: Tag = "latest") -> list[Registered]:
-        return self._events("Registered", first, last, lambda o, a: Registered(o, a.account, a.owner, a.commitKey))
+        return self._events(
+            "Registered", first, last, lambda o, a: Registered(o, a.account, a.owner, a.commitKey)
+        )
 
     def queued(self, first: Tag, last: Tag = "latest") -> list[Queued]:
         return self._events(
-            "Queued", first, last, lambda o, a: Queued(o, a.position, a.kind, a.account, a.asset, _digest(a.value))
+            "Queued",
+            first,
+            last,
+            lambda o, a: Queued(o, a.position, a.kind, a.account, a.asset, _digest(a.value)),
         )
 
     def sealed(self, first: Tag, last: Tag = "latest", **filters: Any) -> list[Sealed]:
         return self._events(
-            "Sealed", first, last, lambda o, a: Sealed(o, a.batch, _digest(a.root), a.count, a.cut, a.version), filters
+            "Sealed",
+            first,
+            last,
+            lambda o, a: Sealed(o, a.batch, _digest(a.root), a.count, a.cut, a.version),
+            filters,
         )
 
     def beacons(self, first: Tag, last: Tag = "latest") -> list[BeaconRecorded]:
-        return self._events("BeaconRecorded", first, last, lambda o, a: BeaconRecorded(o, a.batch, bytes(a.beacon)))
+        return self._events(
+            "BeaconRecorded", first, last, lambda o, a: BeaconRecorded(o, a.batch, bytes(a.beacon))
+        )
 
     def heads_checked(self, first: Tag, last: Tag = "latest", **filters: Any) -> list[HeadChecked]:
         """``filters``: ``id``, ``firstBatch``."""
@@ -298,7 +309,8 @@ class Exchange:
             from_block=first, to_block=last, argument_filters=filters or None
         )
         return [
-            build(Origin(bytes(e["transactionHash"]), e["blockNumber"], e["logIndex"]), e["args"]) for e in logs
+            build(Origin(bytes(e["transactionHash"]), e["blockNumber"], e["logIndex"]), e["args"])
+            for e in logs
         ]
 
 

@@ -10,7 +10,13 @@ import requests
 from web3 import Web3
 from web3.exceptions import Web3Exception
 
-from .errors import EndpointDownError, EndpointError, InconsistentEndpointError, WrongChainError, WrongContractError
+from .errors import (
+    EndpointDownError,
+    EndpointError,
+    InconsistentEndpointError,
+    WrongChainError,
+    WrongContractError,
+)
 from .profiles import Profile, profile_for
 
 T = TypeVar("T")
@@ -49,9 +55,13 @@ class Endpoint:
         latest = guarded(lambda: self.w3.eth.block_number)
         with self._lock:
             if final > latest:
-                raise InconsistentEndpointError("finalized", f"block {final} is final, but the latest is {latest}")
+                raise InconsistentEndpointError(
+                    "finalized", f"block {final} is final, but the latest is {latest}"
+                )
             if final < self._final:
-                raise InconsistentEndpointError("finalized", f"block {final} is final, but block {self._final} was")
+                raise InconsistentEndpointError(
+                    "finalized", f"block {final} is final, but block {self._final} was"
+                )
             if self._final >= 0:
                 self._compare_hash(self._final, self._final_hash)
             if final >= 0 and final != self._final:
@@ -66,7 +76,9 @@ class Endpoint:
     def _hash(self, number: int) -> bytes:
         block = guarded(lambda: self.w3.eth.get_block(number))
         if block["number"] != number:
-            raise InconsistentEndpointError("number", f"asked for block {number}, got block {block['number']}")
+            raise InconsistentEndpointError(
+                "number", f"asked for block {number}, got block {block['number']}"
+            )
         return bytes(block["hash"])
 
     def demand_code(self, address: str) -> None:

@@ -34,7 +34,9 @@ class Mined:
 class Sender:
     """Signs with one key and sends. May be used from several threads. The key stays out of ``repr``."""
 
-    def __init__(self, w3: Web3, account: LocalAccount, profile: Profile | None = None, timeout: float = 300) -> None:
+    def __init__(
+        self, w3: Web3, account: LocalAccount, profile: Profile | None = None, timeout: float = 300
+    ) -> None:
         self.w3 = w3
         self.address = account.address
         self.chain_id = int(w3.eth.chain_id)
@@ -77,9 +79,13 @@ class Sender:
         :raises TransactionFailedError: it failed and the reason cannot be found any more
         """
         try:
-            receipt = self.w3.eth.wait_for_transaction_receipt(digest, timeout=self._timeout, poll_latency=0.05)
+            receipt = self.w3.eth.wait_for_transaction_receipt(
+                digest, timeout=self._timeout, poll_latency=0.05
+            )
         except TimeExhausted:
-            raise TransactionFailedError(f"transaction {digest.hex()} was not mined in {self._timeout} s") from None
+            raise TransactionFailedError(
+                f"transaction {digest.hex()} was not mined in {self._timeout} s"
+            ) from None
         transaction = self.w3.eth.get_transaction(digest)
         if receipt["status"] != 1:
             raise self._reason(transaction, receipt)

@@ -7,12 +7,10 @@ enough for one transaction.
 
 from __future__ import annotations
 
-import json
 from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, ClassVar, Final
 
 from eth_tester.exceptions import TransactionFailed
@@ -22,7 +20,8 @@ from web3.contract import Contract
 from web3.exceptions import ContractCustomError
 from web3.types import TxParams
 
-from contracts.errors import ContractsError
+from .artifact import load_artifact
+from .errors import ContractsError
 
 CODE_LIMIT: Final = 24_576
 """Bytes of a contract's code (EIP-170)."""
@@ -103,16 +102,9 @@ def key_parts(vk: bytes) -> list[bytes]:
 
 
 @cache
-def _artifact(name: str) -> dict[str, Any]:
-    text = (files("contracts") / "artifacts" / f"{name}.json").read_text()
-    artifact: dict[str, Any] = json.loads(text)
-    return artifact
-
-
-@cache
 def error_names() -> dict[bytes, str]:
     """Custom errors of the verifier contracts by their 4-byte selector."""
-    entries = [e for name in ("StarkVerifier", "StarkQueries") for e in _artifact(name)["abi"]]
+    entries = [e for name in ("StarkVerifier", "StarkQueries") for e in load_artifact(name).abi]
     return {
         bytes(Web3.keccak(text=f"{e['name']}({','.join(i['type'] for i in e['inputs'])})")[:4]): e["name"]
         for e in entries
@@ -126,13 +118,13 @@ class StarkVerifier:
     def __init__(self, w3: Web3, address: ChecksumAddress) -> None:
         self.w3 = w3
         self.address = address
-        self.contract: Contract = w3.eth.contract(address, abi=_artifact("StarkVerifier")["abi"])
+        self.contract: Contract = w3.eth.contract(address, abi=load_artifact("StarkVerifier").abi)
 
     @classmethod
     def deploy(cls, w3: Web3, sender: ChecksumAddress) -> StarkVerifier:
         """Deploys the two contracts of the verifier from an account of the node."""
-        queries = _create(w3, sender, bytes.fromhex(_artifact("StarkQueries")["bytecode"][2:]))
-        code = bytes.fromhex(_artifact("StarkVerifier")["bytecode"][2:])
+        queries = _create(w3, sender, load_artifact("StarkQueries").bytecode)
+        code = load_artifact("StarkVerifier").bytecode
         return cls(w3, _create(w3, sender, code + bytes(12) + bytes.fromhex(queries[2:])))
 
     def register_key(self, vk: bytes, sender: ChecksumAddress) -> bytes:

@@ -27,6 +27,7 @@ from .events import (
     BatchClosed,
     BatchOpened,
     BatchSealed,
+    ChainFollowed,
     CommitmentAccepted,
     EpochClosed,
     EpochProven,
@@ -48,6 +49,8 @@ from .wire import hex_digest
 
 log = logging.getLogger("sealbook.node")
 T = TypeVar("T")
+_CURSOR_BLOCKS = 256
+"""Blocks without an event of the contract after which the journal notes how far L1 was followed."""
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -72,6 +75,7 @@ class Node:
         self._recorder = Recorder(journal, self._published)
         self._clock = BatchClock(settings, state)
         self.server = Server(Desk(state, operator, self), limits)
+        self._cursor = state.followed
         self._head = state.followed.block if state.followed is not None else 0
         self._changed = asyncio.Event()
         self._running: dict[Duty, asyncio.Task[None]] = {}
@@ -146,8 +150,9 @@ class Node:
                 self._failure.set_exception(error)
 
     async def _catch_up(self) -> None:
-        """Read all of L1 before the first client is served."""
-        while await self._follow_once():
+        """Read all of L1 up to now before the first client is served."""
+        target = await asyncio.to_thread(self._l1.head)
+        while await self._follow_once() and self._cursor is not None and self._cursor.block < target:
             pass
 
     async def _follow(self) -> None:
@@ -167,16 +172,23 @@ class Node:
 
     async def _follow_once(self) -> bool:
         """Take over what became final on L1; whether anything did."""
-        followed = self.state.followed
-        after, known = (followed.block, followed.hash) if followed is not None else (-1, "")
+        after, known = (self._cursor.block, self._cursor.hash) if self._cursor is not None else (-1, "")
         self._head = max(self._head, await asyncio.to_thread(self._l1.head))
         events = await asyncio.to_thread(self._l1.follow, after, known)
+        if not events:
+            return False
         for event in events:
             if isinstance(event, BatchSealed):
                 self._check_seal(event)
-        if events:
+        cursor = events[-1]
+        assert isinstance(cursor, ChainFollowed)
+        if len(events) > 1 or cursor.block >= self._journaled_block() + _CURSOR_BLOCKS:
             await self.record(events)
-        return bool(events)
+        self._cursor = cursor
+        return True
+
+    def _journaled_block(self) -> int:
+        return self.state.followed.block if self.state.followed is not None else -1
 
     def _check_seal(self, event: BatchSealed) -> None:
         batches = self.state.lifecycle.batches

@@ -65,10 +65,11 @@ class Tier:
 
 MATRICES: Final = ("poseidon2", "limbs", "nodes", "entries", "batches")
 TIERS: Final = (
-    Tier(0, "small", (12, 13, 11, 8, 7)),
-    Tier(1, "medium", (14, 14, 14, 10, 11)),
-    Tier(2, "large", (16, 17, 16, 12, 12)),
-    Tier(3, "maximal", (18, 19, 17, 14, 13)),
+    Tier(0, "small", (12, 12, 12, 9, 9)),
+    Tier(1, "medium", (14, 14, 14, 11, 11)),
+    Tier(2, "large", (16, 16, 16, 13, 13)),
+    Tier(3, "maximal", (18, 18, 18, 15, 15)),
 )
 """The witness builder takes the first that holds the epoch. The last holds the worst single batch: 256 bundles
-of 64 entries, and as many changed balances and withdrawals as there are assets for each."""
+of 64 entries, and as many changed balances and withdrawals as there are assets for each. Two heights only, three
+apart: each further height, and each step that is not one folding of 8, would add rounds to every query."""

@@ -7,7 +7,7 @@ and a verifier must reject the result. Use :func:`check` first where a clear mes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -16,26 +16,14 @@ import numpy.typing as npt
 
 from commitments import _native
 
+from .params import PROOF
 from .tape import DerivedColumn
 
 Trace = npt.NDArray[np.uint64]
 """A table's rows: shape (height, width), canonical field elements."""
 
-DEFAULT_PARAMETERS: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        "log_blowup": 3,
-        "num_queries": 28,
-        "cap_height": 5,
-        "max_log_arity": 3,
-        "log_final_poly_len": 5,
-        "lookup_pow_bits": 8,
-        "ood_pow_bits": 0,
-        "batch_pow_bits": 12,
-        "commit_pow_bits": 0,
-        "query_pow_bits": 20,
-    }
-)
-"""At least 100 bits conjectured for traces up to 2^20 rows; see :func:`security`."""
+DEFAULT_PARAMETERS: Final[Mapping[str, int]] = MappingProxyType(asdict(PROOF))
+"""The statement's parameters; :func:`security` says what they give for a key."""
 
 
 class ProverError(Exception):

@@ -1,7 +1,7 @@
 """Published test vectors, one JSON file for each topic (``docs/commitments.md``).
 
-Numbers are decimal strings, bytes ``0x`` and hex digits. ``python -m commitments.vectors`` writes the files; what can be computed
-with the plain Python reference is, so that the files do not depend on the native module.
+Numbers are decimal strings, bytes ``0x`` and hex digits. ``python -m commitments.vectors`` writes the files;
+a test compares them with what the code computes.
 """
 
 from __future__ import annotations

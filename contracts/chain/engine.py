@@ -14,7 +14,11 @@ from eth.exceptions import Revert
 from eth.vm.forks import PragueVM
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
-from eth_tester.backends.pyevm.main import PyEVMBackend, generate_genesis_state_for_keys, get_default_genesis_params
+from eth_tester.backends.pyevm.main import (
+    PyEVMBackend,
+    generate_genesis_state_for_keys,
+    get_default_genesis_params,
+)
 from eth_tester.backends.pyevm.main import get_default_account_keys
 from eth_utils.exceptions import ValidationError
 
@@ -26,8 +30,7 @@ CHAIN_ID: Final = 131277322940537
 ACCOUNTS: Final = 32
 """Funded accounts; their keys are the numbers 1, 2, ... and known to everybody."""
 MAX_LOGS: Final = 10_000
-
-
+_NEW_CONTRACT: Final = b"\xfe" * 20
 
 
 class RpcError(Exception):
@@ -118,15 +121,21 @@ class DevelopmentChain:
         with self._lock:
             return bytes(self._backend.get_storage(address, slot, block)).rjust(32, b"\0")
 
-    def call(self, sender: bytes, to: bytes, data: bytes, value: int, gas: int, block: int) -> tuple[bytes, int]:
+    def call(
+        self, sender: bytes, to: bytes, data: bytes, value: int, gas: int, block: int
+    ) -> tuple[bytes, int]:
         """Run a call on a block's state; gives output and gas used, without the transaction's own cost.
+
+        Without ``to``, ``data`` is creation code: it runs at some address and gives the code it would leave.
 
         :raises RpcError: with the revert data
         """
         with self._lock:
             header = self._backend.chain.get_canonical_block_by_number(block).header
             vm = self._backend.chain.get_vm(at_header=header)
-            code = vm.state.get_code(to)
+            code = data if to is None else vm.state.get_code(to)
+            if to is None:
+                to, data = _NEW_CONTRACT, b""
             computation = vm.execute_bytecode(
                 origin=sender, gas_price=0, gas=gas, to=to, sender=sender, value=value, data=data, code=code,
                 code_address=to,
@@ -146,7 +155,9 @@ class DevelopmentChain:
         :raises RpcError: for a transaction that a node would not take
         """
         if len(raw) > MAX_TRANSACTION_BYTES:
-            raise RpcError(-32000, f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}")
+            raise RpcError(
+                -32000, f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}"
+            )
         with self._lock:
             try:
                 transaction = self._backend.chain.get_transaction_builder().decode(raw)
@@ -199,7 +210,9 @@ class DevelopmentChain:
             transaction = _rpc(self._backend.get_transaction_by_hash(digest))
             transaction["input"] = transaction.pop("data", transaction.get("input", "0x"))
             transaction.setdefault("gasPrice", receipt["effectiveGasPrice"])
-            receipt["to"] = transaction["to"] = transaction["to"] if transaction["to"] not in ("0x", "") else None
+            receipt["to"] = transaction["to"] = (
+                transaction["to"] if transaction["to"] not in ("0x", "") else None
+            )
             self._transactions[key] = transaction
             self._receipts[key] = receipt
             self._logs.extend(receipt["logs"])

@@ -74,7 +74,9 @@ class Methods:
         return number
 
     def _block_by_number(self, tag: Any, full: Any = False) -> Any:
-        return self._chain.block(self._number(tag) if tag in (*_TAGS, "earliest") else _quantity(tag), bool(full))
+        return self._chain.block(
+            self._number(tag) if tag in (*_TAGS, "earliest") else _quantity(tag), bool(full)
+        )
 
     def _logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         address = query.get("address") or []
@@ -100,14 +102,12 @@ class Methods:
     def _run(self, call: dict[str, Any], tag: Any) -> tuple[bytes, int]:
         if unknown := set(call) - _CALL_FIELDS:
             raise ValueError(f"unknown fields {sorted(unknown)}")
-        if not call.get("to"):
-            raise ValueError("to: calls that create contracts are not served")
+        to = _address(call["to"]) if call.get("to") else None
         data = _bytes(call.get("data") or call.get("input") or "0x")
         gas = min(_quantity(call["gas"]) if call.get("gas") else CALL_GAS, BLOCK_GAS)
         sender = _address(call["from"]) if call.get("from") else bytes(20)
-        return self._chain.call(
-            sender, _address(call["to"]), data, _quantity(call.get("value") or "0x0"), gas, self._number(tag)
-        )
+        value = _quantity(call.get("value") or "0x0")
+        return self._chain.call(sender, to, data, value, gas, self._number(tag))
 
     def _estimate(self, call: dict[str, Any], tag: Any = "latest") -> str:
         if not call.get("to"):
@@ -159,7 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MAX_BODY:
             self.close_connection = True
-            self._reply(413, _failure(None, RpcError(-32600, f"a body of at most {MAX_BODY} bytes is wanted")))
+            self._reply(
+                413, _failure(None, RpcError(-32600, f"a body of at most {MAX_BODY} bytes is wanted"))
+            )
             return
         try:
             request = json.loads(self.rfile.read(int(length)))
@@ -185,7 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
         except RpcError as error:
             return _failure(identity, error)
         except Exception as error:  # the server outlives a defect of the EVM
-            return _failure(identity, RpcError(-32603, f"internal error: {type(error).__name__}: {error}"[:300]))
+            return _failure(
+                identity, RpcError(-32603, f"internal error: {type(error).__name__}: {error}"[:300])
+            )
         return {"jsonrpc": "2.0", "id": identity, "result": result}
 
     def _reply(self, status: int, answer: Any) -> None:

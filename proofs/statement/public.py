@@ -169,7 +169,9 @@ def decode(data: bytes, *, counts: Sequence[int] | None = None, markets: int, as
     if counts is None or len(counts) != batches:
         raise PublicDataError("batches", f"{batches} batches, the counts of {len(counts or ())} were given")
     results = tuple(
-        tuple(MarketResult(*reader.unpack(">II", "markets")) for _ in range(markets)) for count in counts if count
+        tuple(MarketResult(*reader.unpack(">II", "markets")) for _ in range(markets))
+        for count in counts
+        if count
     )
     missing = tuple(_missing(reader, counts))
     balances = tuple(_holdings(reader, "balances", assets, 0))
@@ -200,7 +202,9 @@ def public_messages(data: PublicData, context: EpochContext) -> list[Message]:
             continue
         row = next(rows, ())
         if len(row) != len(context.markets):
-            raise PublicDataError("markets", f"batch {k} has {len(row)} results for {len(context.markets)} markets")
+            raise PublicDataError(
+                "markets", f"batch {k} has {len(row)} results for {len(context.markets)} markets"
+            )
         out.append(_message(Tag.NODE, 1 + k, 0, 0, *context.empty_root, *batch.root))
         out.append(_message(Tag.BATCH_COUNT, k, batch.count))
         for m, (market, result) in enumerate(zip(context.markets, row, strict=True)):

@@ -7,7 +7,6 @@ import {Key, Table, VerificationKeys} from "./VerificationKey.sol";
 
 /// Challenges and opened values; `...At` are addresses of packed elements of EF, one word each.
 struct Evaluation {
-    uint256 lookupBeta;
     uint256 alpha;
     uint256 zeta;
     /// 1 / (zeta - 1)
@@ -18,6 +17,8 @@ struct Evaluation {
     uint256 rootInversesAt;
     /// prefix(bus), by tape bus
     uint256 prefixesAt;
+    /// powers of the lookup challenge beta, see Head.lanesOfPowers
+    uint256 betaPowersAt;
     /// memory for the values of a table's nodes; three selectors lie before it
     uint256 nodesAt;
 }
@@ -38,6 +39,10 @@ library ConstraintsAtZeta {
     uint256 private constant P = 0xFFFFFFFF00000001;
     /// 1/7, the inverse of the coset shift
     uint256 private constant SEVENTH = 0x249249246db6db6e;
+    /// Bits 64..127 of both halves.
+    uint256 private constant LONG = 0xFFFFFFFFFFFFFFFF0000000000000000FFFFFFFFFFFFFFFF0000000000000000;
+    uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
+    uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
     /// Bits 116..127 of both halves: a sum that reaches them is reduced.
     uint256 private constant FULL = 0xFFF00000000000000000000000000000FFF00000000000000000000000000000;
     /// Multiples of p beyond 2^116 in both halves, added before a subtraction.
@@ -202,8 +207,9 @@ library ConstraintsAtZeta {
         }
     }
 
-    /// Denominator and signed count of a message of the tape at `at`: bus, sign, weight, count node, field nodes.
-    function evaluateMessage(Key memory k, Evaluation memory e, uint256 ptr)
+    /// Denominator and signed count of the tape's message at `message`: bus, sign, weight, count node, field nodes.
+    /// The fingerprint is summed in two lanes, see `Head.addMessages`.
+    function evaluateMessage(Key memory k, Evaluation memory e, uint256 message)
         private
         pure
         returns (uint256 denominator, uint256 count)
@@ -211,31 +217,37 @@ library ConstraintsAtZeta {
         uint256 widths = k.widthsAt;
         uint256 prefixes = e.prefixesAt;
         uint256 nodes = e.nodesAt;
-        uint256 beta = e.lookupBeta;
+        uint256 powers = e.betaPowersAt;
         assembly ("memory-safe") {
-            let head := mload(ptr)
+            let head := mload(message)
             let bus := byte(0, head)
             count := mload(add(nodes, and(shr(211, head), 0x1FFFE0)))
             if byte(1, head) {
                 count := sub(LIFT, count)
                 count := or(shl(128, mod(shr(128, count), P)), mod(and(count, LOW), P))
             }
-            let b0 := and(beta, LOW)
-            let b1 := shr(128, beta)
             let acc := 0
-            ptr := add(ptr, 5)
-            for { let end := add(ptr, shl(1, byte(0, mload(add(widths, bus))))) } lt(ptr, end) { ptr := add(ptr, 2) } {
-                let node := mload(add(nodes, shl(5, shr(240, mload(ptr)))))
-                let a0 := and(acc, LOW)
-                let a1 := shr(128, acc)
+            message := add(message, 5)
+            for { let p := add(message, shl(1, byte(0, mload(add(widths, bus))))) } gt(p, message) {} {
+                p := sub(p, 2)
+                let node := mload(add(nodes, shl(5, shr(240, mload(p)))))
+                if and(node, LONG) { node := or(shl(128, mod(shr(128, node), P)), mod(and(node, LOW), P)) }
                 acc :=
-                    or(
-                        shl(128, mod(add(shr(128, node), add(mul(a0, b1), mul(a1, b0))), P)),
-                        mod(add(and(node, LOW), add(mul(a0, b0), mul(7, mul(a1, b1)))), P)
+                    add(
+                        acc,
+                        add(
+                            mulmod(and(node, LOW), mload(powers), LANES),
+                            mulmod(shr(128, node), mload(add(powers, 32)), LANES)
+                        )
                     )
+                powers := add(powers, 64)
             }
-            denominator := sub(add(mload(add(prefixes, shl(5, bus))), LIFT), acc)
-            denominator := or(shl(128, mod(shr(128, denominator), P)), mod(and(denominator, LOW), P))
+            denominator := mload(add(prefixes, shl(5, bus)))
+            denominator :=
+                or(
+                    shl(128, mod(sub(add(shr(128, denominator), shl(12, P)), shr(137, acc)), P)),
+                    mod(sub(add(and(denominator, LOW), shl(80, P)), and(acc, LOW_LANE)), P)
+                )
         }
     }
 

@@ -28,23 +28,23 @@ library Decoding {
     function extensions(uint256 from, uint256 count, uint256 to) internal pure {
         uint256 bad;
         assembly ("memory-safe") {
-            let end := add(from, and(shl(4, count), not(31)))
-            let x
-            for {} 1 {} {
-                x := calldataload(from)
-                if iszero(lt(from, end)) {
-                    if iszero(and(count, 1)) { break }
-                    x := and(x, shl(128, not(0)))
-                }
+for { let end := add(from, and(shl(4, count), not(31))) } lt(from, end) { from := add(from, 32) } {
+                let x := calldataload(from)
                 x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
                 x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
                 x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
                 bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                 mstore(to, or(shr(192, x), and(x, shl(128, 0xFFFFFFFFFFFFFFFF))))
-                if iszero(lt(from, end)) { break }
                 mstore(add(to, 32), or(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), shl(128, and(x, 0xFFFFFFFFFFFFFFFF))))
-                from := add(from, 32)
                 to := add(to, 64)
+            }
+            if and(count, 1) {
+                let x := and(calldataload(from), shl(128, not(0)))
+                x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
+                x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
+                x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
+                bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                mstore(to, or(shr(192, x), and(x, shl(128, 0xFFFFFFFFFFFFFFFF))))
             }
             bad := and(bad, TOP)
         }

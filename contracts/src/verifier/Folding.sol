@@ -31,6 +31,8 @@ struct Rounds {
 library Folding {
     uint256 private constant P = 0xFFFFFFFF00000001;
     uint256 private constant LOW = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
+    uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
+    uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
     uint256 private constant ROUND = 352;
     /// Multiple of p beyond 2^80 in both halves, added before a subtraction.
     uint256 private constant LIFT = 0x00000000000FFFFFFFF000000010000000000000000FFFFFFFF0000000100000;
@@ -233,18 +235,16 @@ library Folding {
         }
     }
 
-    /// Value of the final polynomial at y in F.
+    /// Value of the final polynomial at y in F; its coefficients lie in two lanes (a1 << 137 | a0), so that a MULMOD by
+    /// p << 137 multiplies both, leaves the lower product whole and reduces the upper one; 2^8 terms do not overflow.
     function evaluate(uint256 poly, uint256 logLength, uint256 y) private pure returns (uint256 v) {
         assembly ("memory-safe") {
-            let v0 := 0
-            let v1 := 0
-            for { let p := add(poly, shl(logLength, 32)) } gt(p, poly) {} {
-                p := sub(p, 32)
-                let c := mload(p)
-                v0 := addmod(mulmod(v0, y, P), and(c, 0xFFFFFFFFFFFFFFFF), P)
-                v1 := addmod(mulmod(v1, y, P), shr(128, c), P)
+            let power := 1
+            for { let end := add(poly, shl(logLength, 32)) } lt(poly, end) { poly := add(poly, 32) } {
+                v := add(v, mulmod(mload(poly), power, LANES))
+                power := mulmod(power, y, P)
             }
-            v := or(shl(128, v1), v0)
+            v := or(shl(128, mod(shr(137, v), P)), mod(and(v, LOW_LANE), P))
         }
     }
 

@@ -294,11 +294,11 @@ library Head {
     ) internal pure {
         unchecked {
             Evaluation memory e;
-            e.lookupBeta = c.lookupBeta;
             e.alpha = c.alpha;
             e.zeta = c.zeta;
             e.rootInversesAt = rootInverses;
             e.prefixesAt = prefixes;
+            e.betaPowersAt = lanesOfPowers(c.lookupBeta, k.messageWidth);
             e.zetaPowersAt = allocate(33);
             uint256 power = c.zeta;
             for (uint256 i; i < 33; ++i) {

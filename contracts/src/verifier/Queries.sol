@@ -140,7 +140,11 @@ library Queries {
             planTrees(o, plan);
             uint256 from = planHeights(o, plan);
             plan.finalPolyAt = Head.allocate(1 << o.finalLog);
-            for (uint256 i; i < 1 << o.finalLog; ++i) Head.store(plan.finalPolyAt + 32 * i, extensionAt(from + 16 * i));
+            for (uint256 i; i < 1 << o.finalLog; ++i) {
+                uint256 coefficient = extensionAt(from + 16 * i);
+                coefficient = ((coefficient >> 128) << 137) | (coefficient & type(uint64).max);
+                Head.store(plan.finalPolyAt + 32 * i, coefficient);
+            }
             plan.foldingAt = Folding.prepare(o, plan.rootsAt, plan.finalPolyAt);
             plan.recordAt = Head.allocate((o.recordLength + 63) / 32);
         }
@@ -248,7 +252,7 @@ library Queries {
             from = o.extensionsFrom + 16 * (2 + o.rounds);
             uint256 p = Head.allocate(5 * 32);
             plan.heightsAt = p;
-            for (uint256 height = 32; height != 0; --height) {
+            for (uint256 height = o.height; height != 0; --height) {
                 if ((o.heights >> height) & 1 == 0) continue;
                 plan.heightCount += 1;
                 Head.store(p, height);

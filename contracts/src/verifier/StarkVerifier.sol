@@ -35,7 +35,7 @@ contract StarkVerifier is IStarkVerifier {
             vkHash := keccak256(ptr, length)
         }
         if (_parts[vkHash].length != 0) return vkHash;
-        VerificationKeys.parse(ptr, length);
+        State.recordLength(VerificationKeys.parse(ptr, length)); // both reject what is no key
         _parts[vkHash] = parts;
         emit KeyRegistered(vkHash, length);
     }

@@ -93,7 +93,7 @@ library State {
     }
 
     /// Bytes of one query record (docs/proof-format.md section 4).
-    function recordLength(Key memory k) private pure returns (uint256 length) {
+    function recordLength(Key memory k) internal pure returns (uint256 length) {
         unchecked {
             for (uint256 tree; tree < 4; ++tree) {
                 uint256 heights;
@@ -111,14 +111,22 @@ library State {
                 if (top < k.cap || top > k.height) revert IStarkErrors.UnsupportedKey();
                 length += 32 * (top - k.cap);
             }
+            // every height must be met by the folding, the largest at its start
+            uint256 missing;
+            for (uint256 i; i < k.tables.length; ++i) {
+                missing |= 1 << Shapes.height(VerificationKeys.shapeOf(k, k.tables[i]));
+            }
             uint256 level = k.height;
+            if (missing >> level != 1) revert IStarkErrors.UnsupportedKey();
+            missing ^= 1 << level;
             for (uint256 r; r < k.rounds; ++r) {
                 uint256 arity = VerificationKeys.read(k.aritiesAt + r, 1);
                 if (arity == 0 || arity > 6 || level < arity + k.cap) revert IStarkErrors.UnsupportedKey();
                 level -= arity;
+                missing &= ~(1 << level);
                 length += (16 << arity) + 32 * (level - k.cap);
             }
-            if (level != k.blowup + k.finalLog) revert IStarkErrors.UnsupportedKey();
+            if (missing != 0 || level != k.blowup + k.finalLog) revert IStarkErrors.UnsupportedKey();
         }
     }
 

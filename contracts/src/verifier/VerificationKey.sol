@@ -113,7 +113,10 @@ library VerificationKeys {
             if (read(p, 1) != k.tables.length) revert IStarkErrors.UnsupportedKey();
             p += 1;
             for (uint256 i; i < k.tables.length; ++i) p = parseTape(k, k.tables[i], p);
-            if (p != ptr + length || k.rounds > 32 || k.queries == 0) revert IStarkErrors.UnsupportedKey();
+            if (
+                p != ptr + length || k.rounds > 32 || k.queries == 0 || k.height > 32 || k.cap > 8 || k.finalLog > 8
+                    || (k.lookupPow | k.oodPow | k.batchPow | k.commitPow | k.queryPow) > 63
+            ) revert IStarkErrors.UnsupportedKey();
         }
     }
 

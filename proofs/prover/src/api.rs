@@ -73,21 +73,13 @@ fn matrix(table: usize, array: &PyReadonlyArray2<'_, u64>) -> PyResult<RowMajorM
 }
 
 fn matrices(arrays: &[PyReadonlyArray2<'_, u64>]) -> PyResult<Vec<RowMajorMatrix<Val>>> {
-    arrays
-        .iter()
-        .enumerate()
-        .map(|(i, a)| matrix(i, a))
-        .collect()
+    arrays.iter().enumerate().map(|(i, a)| matrix(i, a)).collect()
 }
 
-fn array<'py>(
-    py: Python<'py>,
-    values: Vec<u64>,
-    width: usize,
-) -> PyResult<Bound<'py, PyArray2<u64>>> {
+fn array<'py>(py: Python<'py>, values: Vec<u64>, width: usize) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let height = values.len() / width;
-    let array = numpy::ndarray::Array2::from_shape_vec((height, width), values)
-        .map_err(|_| argument("shape"))?;
+    let array =
+        numpy::ndarray::Array2::from_shape_vec((height, width), values).map_err(|_| argument("shape"))?;
     Ok(array.into_pyarray(py))
 }
 
@@ -216,10 +208,7 @@ fn messages<'py>(
     let trace = matrix(table, &trace)?;
     let (values, width) = py.detach(|| -> Result<_, PyErr> {
         let tape = Tape::parse(tape)?;
-        let width = *tape
-            .buses
-            .get(usize::from(bus))
-            .ok_or(WitnessError::Bus(bus))?;
+        let width = *tape.buses.get(usize::from(bus)).ok_or(WitnessError::Bus(bus))?;
         let rows = witness::messages(witness::table(&tape, table)?, &trace, bus, sign == 1)?;
         Ok((rows, 2 + usize::from(width)))
     })?;

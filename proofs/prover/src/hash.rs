@@ -10,8 +10,8 @@ use std::time::Instant;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use p3_field::{Field, PackedValue, PrimeCharacteristicRing, PrimeField64};
 use p3_goldilocks::{
-    Goldilocks, MATRIX_DIAG_8_GOLDILOCKS, Poseidon2Goldilocks, GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_FINAL,
-    GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_INITIAL, GOLDILOCKS_POSEIDON2_RC_8_INTERNAL,
+    GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_FINAL, GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_INITIAL,
+    GOLDILOCKS_POSEIDON2_RC_8_INTERNAL, Goldilocks, MATRIX_DIAG_8_GOLDILOCKS, Poseidon2Goldilocks,
     default_goldilocks_poseidon2_8,
 };
 use p3_symmetric::Permutation;
@@ -83,7 +83,10 @@ pub fn next_level(level: &[Digest], done: &(dyn Fn(usize) -> bool + Sync)) -> Op
 /// The rows of a C-contiguous `(n, N)` array, every element checked to be canonical.
 pub fn rows<const N: usize>(name: &str, array: &PyReadonlyArray2<'_, u64>) -> PyResult<Vec<[u64; N]>> {
     if array.shape()[1] != N {
-        return Err(PyValueError::new_err(format!("{name}: expected shape (n, {N}), got {:?}", array.shape())));
+        return Err(PyValueError::new_err(format!(
+            "{name}: expected shape (n, {N}), got {:?}",
+            array.shape()
+        )));
     }
     // `as_slice` alone also takes Fortran order, whose slice is the transposed matrix.
     let flat = array
@@ -92,7 +95,11 @@ pub fn rows<const N: usize>(name: &str, array: &PyReadonlyArray2<'_, u64>) -> Py
         .filter(|_| array.is_c_contiguous())
         .ok_or_else(|| PyValueError::new_err(format!("{name}: the array is not C-contiguous")))?;
     if let Some(at) = flat.iter().position(|&v| v >= Goldilocks::ORDER_U64) {
-        return Err(PyValueError::new_err(format!("{name}: element {} of row {} is not canonical", at % N, at / N)));
+        return Err(PyValueError::new_err(format!(
+            "{name}: element {} of row {} is not canonical",
+            at % N,
+            at / N
+        )));
     }
     Ok(flat.as_chunks::<N>().0.to_vec())
 }
@@ -105,7 +112,10 @@ pub fn to_array<const N: usize>(py: Python<'_>, rows: Vec<[u64; N]>) -> PyResult
 
 /// Poseidon2 permutations of the rows of an `(n, 8)` array.
 #[pyfunction]
-fn permute_many<'py>(py: Python<'py>, states: PyReadonlyArray2<'py, u64>) -> PyResult<Bound<'py, PyArray2<u64>>> {
+fn permute_many<'py>(
+    py: Python<'py>,
+    states: PyReadonlyArray2<'py, u64>,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let mut states = rows::<8>("states", &states)?;
     py.detach(|| states.par_chunks_mut(CHUNK).for_each(permute_lanes));
     to_array(py, states)
@@ -120,7 +130,11 @@ fn compress_many<'py>(
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let (left, right) = (rows::<4>("left", &left)?, rows::<4>("right", &right)?);
     if left.len() != right.len() {
-        return Err(PyValueError::new_err(format!("right: {} rows for {} of left", right.len(), left.len())));
+        return Err(PyValueError::new_err(format!(
+            "right: {} rows for {} of left",
+            right.len(),
+            left.len()
+        )));
     }
     let mut out = vec![[0; 4]; left.len()];
     py.detach(|| {
@@ -146,10 +160,16 @@ fn compress(left: Digest, right: Digest) -> PyResult<(u64, u64, u64, u64)> {
 
 /// All levels of the dense tree over `2^k` leaves, leaves first, root last: `(2n - 1, 4)`.
 #[pyfunction]
-fn merkle_levels<'py>(py: Python<'py>, leaves: PyReadonlyArray2<'py, u64>) -> PyResult<Bound<'py, PyArray2<u64>>> {
+fn merkle_levels<'py>(
+    py: Python<'py>,
+    leaves: PyReadonlyArray2<'py, u64>,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let mut level = rows::<4>("leaves", &leaves)?;
     if !level.len().is_power_of_two() {
-        return Err(PyValueError::new_err(format!("leaves: {} is not a power of two", level.len())));
+        return Err(PyValueError::new_err(format!(
+            "leaves: {} is not a power of two",
+            level.len()
+        )));
     }
     let all = py.detach(|| {
         let mut all = Vec::with_capacity(2 * level.len() - 1);
@@ -170,9 +190,15 @@ fn merkle_levels<'py>(py: Python<'py>, leaves: PyReadonlyArray2<'py, u64>) -> Py
 fn poseidon2_constants() -> (Vec<Vec<u64>>, Vec<u64>, Vec<Vec<u64>>, Vec<u64>) {
     let row = |r: &[Goldilocks]| r.iter().map(PrimeField64::as_canonical_u64).collect::<Vec<_>>();
     (
-        GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_INITIAL.iter().map(|r| row(r)).collect(),
+        GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_INITIAL
+            .iter()
+            .map(|r| row(r))
+            .collect(),
         row(&GOLDILOCKS_POSEIDON2_RC_8_INTERNAL),
-        GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_FINAL.iter().map(|r| row(r)).collect(),
+        GOLDILOCKS_POSEIDON2_RC_8_EXTERNAL_FINAL
+            .iter()
+            .map(|r| row(r))
+            .collect(),
         row(&MATRIX_DIAG_8_GOLDILOCKS),
     )
 }

@@ -61,7 +61,8 @@ fn checked(seed: &[u8], venue: u64, first: u64, count: u64) -> PyResult<[u8; 32]
     if first >= 1 << 62 || first + count > 1 << 62 {
         return Err(PyValueError::new_err("first: batches are below 2^62"));
     }
-    seed.try_into().map_err(|_| PyValueError::new_err("seed: expected 32 bytes"))
+    seed.try_into()
+        .map_err(|_| PyValueError::new_err("seed: expected 32 bytes"))
 }
 
 /// The secrets of `count` batches from `first`: `(count, 4)`.
@@ -74,7 +75,9 @@ fn key_secrets<'py>(
     count: u32,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let seed = checked(seed, venue, first, count.into())?;
-    let secrets = (0..u64::from(count)).map(|i| secret(&seed, venue, first + i)).collect();
+    let secrets = (0..u64::from(count))
+        .map(|i| secret(&seed, venue, first + i))
+        .collect();
     to_array(py, secrets)
 }
 
@@ -129,7 +132,14 @@ impl KeyTreeBuilder {
             return Err(PyValueError::new_err("log_size: at most 20"));
         }
         let seed = checked(seed, venue, first, 1 << log_size)?;
-        Ok(Self { seed, venue, first, log_size, done: AtomicU64::new(0), cancelled: AtomicBool::new(false) })
+        Ok(Self {
+            seed,
+            venue,
+            first,
+            log_size,
+            done: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        })
     }
 
     /// The levels from height `keep` up to the root of the `2^log_size` leaves, lowest first; `None` if cancelled.
@@ -138,7 +148,9 @@ impl KeyTreeBuilder {
             return Err(PyValueError::new_err("keep: at most log_size"));
         }
         self.done.store(0, Ordering::Relaxed);
-        py.detach(|| self.levels(keep)).map(|levels| to_array(py, levels)).transpose()
+        py.detach(|| self.levels(keep))
+            .map(|levels| to_array(py, levels))
+            .transpose()
     }
 
     /// Leaves and nodes computed, and how many there are.

@@ -149,12 +149,8 @@ impl Mmcs<Val> for SaltedMmcs {
             rows[i].extend_from_slice(salt);
             dimensions[i].width += SALT;
         }
-        self.inner.verify_batch(
-            commit,
-            &dimensions,
-            index,
-            BatchOpeningRef::new(&rows, siblings),
-        )
+        self.inner
+            .verify_batch(commit, &dimensions, index, BatchOpeningRef::new(&rows, siblings))
     }
 
     fn open_multi_batch<M: Matrix<Val>>(
@@ -184,12 +180,7 @@ impl Mmcs<Val> for SaltedMmcs {
         }
         for ((index, rows), path) in indices.iter().zip(opened).zip(proof) {
             let rows: Vec<Vec<Val>> = rows.iter().map(|row| row.as_ref().to_vec()).collect();
-            self.verify_batch(
-                commit,
-                dimensions,
-                *index,
-                BatchOpeningRef::new(&rows, path),
-            )?;
+            self.verify_batch(commit, dimensions, *index, BatchOpeningRef::new(&rows, path))?;
         }
         Ok(())
     }

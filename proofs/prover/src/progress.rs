@@ -39,10 +39,7 @@ pub fn fraction() -> f64 {
     };
     let trees = TREES.load(Ordering::Relaxed);
     let committed = COMMITTED[(trees as usize).min(COMMITTED.len() - 1)];
-    let folded = share(
-        trees.saturating_sub(COMMITTED.len() as u32 - 1),
-        &ROUNDS_TOTAL,
-    );
+    let folded = share(trees.saturating_sub(COMMITTED.len() as u32 - 1), &ROUNDS_TOTAL);
     committed + QUOTIENTS * share(TABLES.load(Ordering::Relaxed), &TABLES_TOTAL) + FOLDING * folded
 }
 

@@ -94,12 +94,9 @@ pub fn make_config(params: &Params, context: &[u8; 32], secrets: Secrets) -> Con
         RANDOM_CODEWORDS,
         StdRng::from_seed(secrets.masks),
     );
-    Config::new(
-        pcs,
-        Challenger::from_hasher(context.to_vec(), Keccak256Hash {}),
-    )
-    .with_lookup_proof_of_work_bits(params.lookup_pow_bits.into())
-    .with_ood_proof_of_work_bits(params.ood_pow_bits.into())
+    Config::new(pcs, Challenger::from_hasher(context.to_vec(), Keccak256Hash {}))
+        .with_lookup_proof_of_work_bits(params.lookup_pow_bits.into())
+        .with_ood_proof_of_work_bits(params.ood_pow_bits.into())
 }
 
 /// Make a wire proof. `traces[t]` is table t, with the heights of the setup. A panic of Plonky3 becomes an error.
@@ -150,10 +147,7 @@ fn plonky3_proof(
 fn check_traces(setup: &Setup, traces: &[RowMajorMatrix<Val>]) -> Result<(), ProveError> {
     let fail = |table, what| Err(ProveError::Trace { table, what });
     if traces.len() != setup.tables.len() {
-        return fail(
-            traces.len(),
-            format!("{} tables expected", setup.tables.len()),
-        );
+        return fail(traces.len(), format!("{} tables expected", setup.tables.len()));
     }
     for (table, (trace, shape)) in traces.iter().zip(&setup.tables).enumerate() {
         let expected = (1 << shape.log_height, shape.width);

@@ -54,12 +54,7 @@ pub fn report(setup: &Setup) -> Vec<(&'static str, Terms)> {
     let air = StarkAirParams {
         num_constraints: setup.tables.iter().map(|t| t.num_constraints).sum(),
         max_constraint_degree: MAX_DEGREE as usize,
-        num_quotient_chunks: setup
-            .tables
-            .iter()
-            .map(|t| 1 << t.log_chunks)
-            .max()
-            .unwrap_or(1),
+        num_quotient_chunks: setup.tables.iter().map(|t| 1 << t.log_chunks).max().unwrap_or(1),
         max_combo: 2,
     };
     let interactions = setup.tape.tables.iter().map(|t| t.messages.len()).sum();
@@ -67,20 +62,13 @@ pub fn report(setup: &Setup) -> Vec<(&'static str, Terms)> {
         num_interactions: interactions,
         max_message_width: setup.max_message_width,
     };
-    let extras: Vec<_> = security_term(&lookups, &shape, &grinding)
-        .into_iter()
-        .collect();
+    let extras: Vec<_> = security_term(&lookups, &shape, &grinding).into_iter().collect();
     let conjectured = conjectured_security_report(&regime, &air, &shape, &extras, &grinding);
     let proven = proven_security_report(&regime, &air, &shape, &extras, &grinding);
     let mut out = vec![
         ("conjectured", terms(&conjectured)),
         ("proven_unique_decoding", terms(&proven.udr)),
     ];
-    out.extend(
-        proven
-            .ldr
-            .iter()
-            .map(|r| ("proven_list_decoding", terms(r))),
-    );
+    out.extend(proven.ldr.iter().map(|r| ("proven_list_decoding", terms(r))));
     out
 }

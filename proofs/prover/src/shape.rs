@@ -55,9 +55,9 @@ pub fn table_shape(
         ..Default::default()
     };
     let gadget = LogUpGadget::new();
-    let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height).ok_or(
-        SetupError::Heights(format!("table {index}: no domain of this size")),
-    )?;
+    let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height).ok_or(SetupError::Heights(
+        format!("table {index}: no domain of this size"),
+    ))?;
     let log_data_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
         air, layout, domain, lookups, 1, &gadget,
     );
@@ -66,8 +66,7 @@ pub fn table_shape(
             "table {index} needs 2^{log_data_chunks} quotient chunks"
         )));
     }
-    let (base, ext) =
-        get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
+    let (base, ext) = get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
     // Messages of a bus are packed in the tape's order: walk them again to name them.
     let mut positions: Vec<std::vec::IntoIter<u16>> = (0..tape.buses.len())
         .map(|bus| {
@@ -86,10 +85,7 @@ pub fn table_shape(
         let bus = (0..tape.buses.len())
             .find(|b| lookup.kind == Kind::Global(bus_name(*b as u8)))
             .ok_or(SetupError::Buses("a lookup without a bus"))?;
-        let messages: Vec<u16> = positions[bus]
-            .by_ref()
-            .take(lookup.elements.len())
-            .collect();
+        let messages: Vec<u16> = positions[bus].by_ref().take(lookup.elements.len()).collect();
         if messages.len() != lookup.elements.len() {
             return Err(SetupError::Buses("a packed message is missing"));
         }

@@ -1,4 +1,4 @@
-//! The tape: a program's tables as bytes (docs/proof-format.md, INTERFACES in `proofs/tape.py`).
+//! The tape: a program's tables as bytes (docs/proof-format.md section 9).
 //!
 //! The parser is strict: one encoding per tape, every index checked, no panic on any bytes.
 
@@ -22,11 +22,7 @@ pub enum TapeError {
     #[error("tape_constant: table {table}, constant {index} is not a canonical field element")]
     Constant { table: usize, index: usize },
     #[error("tape_opcode: table {table}, node {node} has opcode {opcode}")]
-    Opcode {
-        table: usize,
-        node: usize,
-        opcode: u8,
-    },
+    Opcode { table: usize, node: usize, opcode: u8 },
     #[error("tape_operand: table {table}, node {node} has an operand out of range or not zero")]
     Operand { table: usize, node: usize },
     #[error("tape_assert: table {table}, assert {index} names no node")]
@@ -169,11 +165,7 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
         let op = match opcode {
             0 | 1 => {
                 operand(a < width && b == 0)?;
-                if opcode == 0 {
-                    Op::Local(a)
-                } else {
-                    Op::Next(a)
-                }
+                if opcode == 0 { Op::Local(a) } else { Op::Next(a) }
             }
             2 => {
                 operand(usize::from(a) < num_constants && b == 0)?;
@@ -240,9 +232,7 @@ fn parse_table(r: &mut Reader<'_>, t: usize, buses: &[u8]) -> Result<Table, Tape
             }
         };
         let count = node()?;
-        let fields = (0..bus_width)
-            .map(|_| node())
-            .collect::<Result<Vec<_>, _>>()?;
+        let fields = (0..bus_width).map(|_| node()).collect::<Result<Vec<_>, _>>()?;
         let degree_of = |n: &u16| degrees[usize::from(*n)];
         let degree = (1 + fields.iter().map(degree_of).max().unwrap_or(0)).max(degree_of(&count));
         if degree > MAX_DEGREE {
@@ -298,17 +288,12 @@ fn degrees(ops: &[Op]) -> (Vec<u32>, Vec<bool>) {
 /// Nodes that the given roots need, in tape order.
 pub fn needed(ops: &[Op], roots: impl IntoIterator<Item = u16>) -> Vec<u16> {
     let mut marked = vec![false; ops.len()];
-    roots
-        .into_iter()
-        .for_each(|r| marked[usize::from(r)] = true);
+    roots.into_iter().for_each(|r| marked[usize::from(r)] = true);
     for i in (0..ops.len()).rev() {
         if let (true, Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b)) = (marked[i], ops[i]) {
             marked[usize::from(a)] = true;
             marked[usize::from(b)] = true;
         }
     }
-    (0..ops.len())
-        .filter(|i| marked[*i])
-        .map(|i| i as u16)
-        .collect()
+    (0..ops.len()).filter(|i| marked[*i]).map(|i| i as u16).collect()
 }

@@ -54,8 +54,7 @@ pub struct Setup {
 struct Recorder(Vec<u8>);
 impl CanObserve<Val> for Recorder {
     fn observe(&mut self, value: Val) {
-        self.0
-            .extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+        self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
     }
 }
 
@@ -66,26 +65,17 @@ pub fn prover_data(
     log_heights: &[usize],
 ) -> Result<ProverData<Config>, SetupError> {
     let log_ext: Vec<usize> = log_heights.iter().map(|h| h + 1).collect();
-    ProverData::from_airs_and_degrees(config, airs, &log_ext)
-        .map_err(|e| SetupError::Shape(format!("{e:?}")))
+    ProverData::from_airs_and_degrees(config, airs, &log_ext).map_err(|e| SetupError::Shape(format!("{e:?}")))
 }
 
 impl Setup {
     /// Derive a setup. Plonky3 panics on shapes it does not like; what our own checks let through becomes an error.
-    pub fn new(
-        tape_bytes: &[u8],
-        log_heights: &[usize],
-        params: Params,
-    ) -> Result<Self, SetupError> {
+    pub fn new(tape_bytes: &[u8], log_heights: &[usize], params: Params) -> Result<Self, SetupError> {
         catch_unwind(|| Self::derive(tape_bytes, log_heights, params))
             .unwrap_or_else(|_| Err(SetupError::Shape("a panic".into())))
     }
 
-    fn derive(
-        tape_bytes: &[u8],
-        log_heights: &[usize],
-        params: Params,
-    ) -> Result<Self, SetupError> {
+    fn derive(tape_bytes: &[u8], log_heights: &[usize], params: Params) -> Result<Self, SetupError> {
         let tape = Tape::parse(tape_bytes)?;
         params.check()?;
         check_heights(&tape, log_heights, &params)?;
@@ -100,14 +90,7 @@ impl Setup {
         })?;
         let mut tables = Vec::with_capacity(airs.len());
         for (i, air) in airs.iter().enumerate() {
-            tables.push(table_shape(
-                &tape,
-                i,
-                air,
-                &lookups[i],
-                log_heights[i],
-                &params,
-            )?);
+            tables.push(table_shape(&tape, i, air, &lookups[i], log_heights[i], &params)?);
         }
         if tables.iter().all(|t| t.columns.is_empty()) {
             return Err(SetupError::Buses("no table has a message"));
@@ -166,9 +149,7 @@ impl Setup {
         let mut field = |size: usize| -> Result<&[u8], SetupError> {
             let length = vk.get(at..at + size).ok_or(fail("truncated"))?;
             let length = length.iter().fold(0usize, |a, b| a << 8 | usize::from(*b));
-            let bytes = vk
-                .get(at + size..at + size + length)
-                .ok_or(fail("truncated"))?;
+            let bytes = vk.get(at + size..at + size + length).ok_or(fail("truncated"))?;
             at += size + length;
             Ok(bytes)
         };
@@ -243,8 +224,7 @@ impl Setup {
     }
 
     fn encode(&self, tape: &[u8]) -> Result<Vec<u8>, SetupError> {
-        let byte =
-            |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
+        let byte = |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
         let mut out = b"SBV1".to_vec();
         out.extend(self.params.to_array());
         out.push(byte(self.log_max)?);
@@ -271,13 +251,11 @@ impl Setup {
             }
         }
         for seed in self.seeds() {
-            let length = u16::try_from(seed.len())
-                .map_err(|_| SetupError::Encoding("a seed is too long"))?;
+            let length = u16::try_from(seed.len()).map_err(|_| SetupError::Encoding("a seed is too long"))?;
             out.extend(length.to_be_bytes());
             out.extend(seed);
         }
-        let length =
-            u32::try_from(tape.len()).map_err(|_| SetupError::Encoding("the tape is too long"))?;
+        let length = u32::try_from(tape.len()).map_err(|_| SetupError::Encoding("the tape is too long"))?;
         out.extend(length.to_be_bytes());
         out.extend(tape);
         Ok(out)

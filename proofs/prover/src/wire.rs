@@ -14,8 +14,7 @@ struct Writer(Vec<u8>);
 impl Writer {
     fn base(&mut self, values: &[Val]) {
         for value in values {
-            self.0
-                .extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+            self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
         }
     }
     fn extension(&mut self, values: &[Challenge]) {
@@ -45,11 +44,7 @@ pub fn lengths(setup: &Setup) -> (usize, usize) {
     let cap = 32 << p.cap_height;
     let rounds = setup.log_arities.len();
     let witness = |bits: u8| 8 * usize::from(bits > 0);
-    let terminals = setup
-        .tables
-        .iter()
-        .filter(|t| !t.columns.is_empty())
-        .count();
+    let terminals = setup.tables.iter().filter(|t| !t.columns.is_empty()).count();
     let opened: usize = setup.opened_widths().iter().flatten().flatten().sum();
     let head = cap * (4 + rounds)
         + 16 * (terminals + opened + (1 << p.log_final_poly_len))
@@ -100,10 +95,7 @@ pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
     encode_head(setup, proof, &mut w)?;
     let (head, record) = lengths(setup);
     if w.0.len() != head {
-        return Err(format!(
-            "head of {} bytes where {head} are expected",
-            w.0.len()
-        ));
+        return Err(format!("head of {} bytes where {head} are expected", w.0.len()));
     }
     let fri = &proof.opening_proof.1;
     let heights = tree_log_heights(setup);
@@ -142,9 +134,7 @@ fn input_record(w: &mut Writer, heights: &[usize], rows: &[Vec<Val>], (salts, si
     let mut salts = salts.iter();
     for (k, i) in order.iter().enumerate() {
         w.base(&rows[*i]);
-        let group_ends = order
-            .get(k + 1)
-            .is_none_or(|next| heights[*next] != heights[*i]);
+        let group_ends = order.get(k + 1).is_none_or(|next| heights[*next] != heights[*i]);
         if group_ends && let Some(salt) = salts.next() {
             w.base(salt);
         }
@@ -185,11 +175,7 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
     let mut opened: [Vec<&[Challenge]>; 4] = Default::default();
     for table in tables {
         let base = &table.base_opened_values;
-        opened[0].push(
-            base.random
-                .as_ref()
-                .ok_or_else(|| missing("random opening"))?,
-        );
+        opened[0].push(base.random.as_ref().ok_or_else(|| missing("random opening"))?);
         opened[1].push(&base.trace_local);
         opened[1].extend(base.trace_next.as_deref());
         opened[2].extend(base.quotient_chunks.iter().map(Vec::as_slice));
@@ -208,11 +194,7 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
         }
     }
     w.witness(p.batch_pow_bits, fri.batch_pow_witness);
-    for (cap, witness) in fri
-        .commit_phase_commits
-        .iter()
-        .zip(&fri.commit_pow_witnesses)
-    {
+    for (cap, witness) in fri.commit_phase_commits.iter().zip(&fri.commit_pow_witnesses) {
         w.cap(cap);
         w.witness(p.commit_pow_bits, *witness);
     }

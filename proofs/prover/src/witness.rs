@@ -43,11 +43,7 @@ pub fn canonical(values: &[Val]) -> Vec<u64> {
     values.iter().map(PrimeField64::as_canonical_u64).collect()
 }
 
-fn check_shape(
-    index: usize,
-    table: &Table,
-    trace: &RowMajorMatrix<Val>,
-) -> Result<(), WitnessError> {
+fn check_shape(index: usize, table: &Table, trace: &RowMajorMatrix<Val>) -> Result<(), WitnessError> {
     if trace.width() == table.width && trace.height().is_power_of_two() {
         Ok(())
     } else {
@@ -162,11 +158,7 @@ fn schedule(table: &Table, derived: &[Derived]) -> Result<Vec<Step>, WitnessErro
 }
 
 /// Fill derived columns in place, row by row.
-pub fn fill(
-    table: &Table,
-    derived: &[Derived],
-    trace: &mut RowMajorMatrix<Val>,
-) -> Result<(), WitnessError> {
+pub fn fill(table: &Table, derived: &[Derived], trace: &mut RowMajorMatrix<Val>) -> Result<(), WitnessError> {
     if trace.width() != table.width {
         return Err(WitnessError::Shape {
             table: 0,
@@ -174,38 +166,35 @@ pub fn fill(
         });
     }
     let steps = schedule(table, derived)?;
-    trace
-        .values
-        .par_chunks_mut(ROWS * table.width)
-        .for_each_init(
-            || vec![Val::ZERO; table.ops.len()],
-            |values, rows| {
-                for local in rows.chunks_mut(table.width) {
-                    for step in &steps {
-                        match step {
-                            Step::Evaluate(node) => {
-                                let i = usize::from(*node);
-                                let row = Row {
-                                    local,
-                                    next: &[],
-                                    index: 0,
-                                    height: 1,
-                                };
-                                values[i] = evaluate(table.ops[i], &row, values);
-                            }
-                            Step::Store(d) => {
-                                let value = values[d.node];
-                                local[d.column] = if d.kind == 0 {
-                                    value
-                                } else {
-                                    value.try_inverse().unwrap_or(Val::ZERO)
-                                };
-                            }
+    trace.values.par_chunks_mut(ROWS * table.width).for_each_init(
+        || vec![Val::ZERO; table.ops.len()],
+        |values, rows| {
+            for local in rows.chunks_mut(table.width) {
+                for step in &steps {
+                    match step {
+                        Step::Evaluate(node) => {
+                            let i = usize::from(*node);
+                            let row = Row {
+                                local,
+                                next: &[],
+                                index: 0,
+                                height: 1,
+                            };
+                            values[i] = evaluate(table.ops[i], &row, values);
+                        }
+                        Step::Store(d) => {
+                            let value = values[d.node];
+                            local[d.column] = if d.kind == 0 {
+                                value
+                            } else {
+                                value.try_inverse().unwrap_or(Val::ZERO)
+                            };
                         }
                     }
                 }
-            },
-        );
+            }
+        },
+    );
     Ok(())
 }
 
@@ -228,20 +217,15 @@ pub fn messages(
         .copied();
     let nodes = needed(&table.ops, roots);
     let value = |values: &[Val], node: u16| values[usize::from(node)].as_canonical_u64();
-    Ok(scan(
-        table,
-        trace,
-        &nodes,
-        |row, values, out: &mut Vec<u64>| {
-            for m in &chosen {
-                let count = value(values, m.count);
-                if count != 0 {
-                    out.extend([row as u64, count]);
-                    out.extend(m.fields.iter().map(|f| value(values, *f)));
-                }
+    Ok(scan(table, trace, &nodes, |row, values, out: &mut Vec<u64>| {
+        for m in &chosen {
+            let count = value(values, m.count);
+            if count != 0 {
+                out.extend([row as u64, count]);
+                out.extend(m.fields.iter().map(|f| value(values, *f)));
             }
-        },
-    ))
+        }
+    }))
 }
 
 /// Asserts that do not hold: (table, assert index, row), at most `limit`.

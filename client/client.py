@@ -1,0 +1,323 @@
+"""The client: one account at one venue.
+
+::
+
+    async with Client.connect(url, rpc=..., contract=..., keys=..., account=..., store=...) as client:
+        await client.register()
+        await client.deposit("ETH", "1")
+        (order,) = await client.commit([sell("ETH/USD", "0.5", "2000")])
+        print(await order.settled())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from commitments.receipts import Domain
+from commitments.types import KEY_DEPTH, Digest
+from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
+
+from .agent import RevealAgent
+from .audit import Audit, Balance
+from .chain import Chain
+from .errors import ClientError, StateError, VenueMismatch
+from .evm import EvmChain, l1_account
+from .funds import Funds
+from .keys import KeyRing, Keys, Progress
+from .link import Link
+from .orders import Bundle, Instruction, withdrawal
+from .placing import Desk, open_batch
+from .states import Commitment, OrderHandle
+from .store import Store
+from .venue import Number, Venue
+
+__all__ = ["Client"]
+
+log = logging.getLogger("sealbook.client")
+
+
+class Client:
+    """Made by :meth:`connect`; may be used from several tasks of one event loop."""
+
+    def __init__(self, url: str, chain: Chain, keys: Keys, store: Store, poll_seconds: float) -> None:
+        self.venue: Venue = chain.venue()
+        """Markets, assets and parameters, from L1."""
+        self.account = 0
+        """Account number; 0 before :meth:`register`."""
+        self._chain = chain
+        self._keys = keys
+        self._store = store
+        self._poll_seconds = poll_seconds
+        self._domain = Domain(self.venue.chain_id, self.venue.contract)
+        self._link = Link(url, self._check_hello, self._login, self._pushed)
+        self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
+        self._funds = Funds(self.venue, chain)
+        self._agent: RevealAgent | None = None
+        self._audit: Audit | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
+
+    def __repr__(self) -> str:
+        return f"Client(account={self.account}, venue={self.venue.contract})"
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connect(
+        cls,
+        url: str,
+        *,
+        rpc: str,
+        contract: str,
+        keys: Keys,
+        store: str | Path,
+        account: str | bytes | LocalAccount | None = None,
+        account_number: int | None = None,
+        profile: str | None = None,
+        poll_seconds: float = 0.5,
+        within: float = 30.0,
+    ) -> AsyncIterator[Client]:
+        """Connect to a venue and to L1, check that they belong together, and run the reveal agent until the exit.
+
+        :param url: the venue's WebSocket address.
+        :param rpc: an L1 endpoint of the caller's own choice: what the venue says is checked against it.
+        :param contract: address of the exchange contract.
+        :param keys: seed and commit key.
+        :param store: the account's store; one file per account, kept until everything is settled.
+        :param account: L1 private key, for register, rekey, deposit and claim; needs not be given otherwise.
+        :param account_number: the account, where ``account`` is not given.
+        :param profile: finality rules of the chain, by name; by default those of the chain id.
+        :raises ClientError: whichever part does not fit.
+        """
+        signer = None if account is None else l1_account(account)
+        chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)
+        client = await asyncio.to_thread(cls._open, url, chain, keys, Path(store), poll_seconds)
+        try:
+            await client._start(account_number, within)
+            yield client
+        finally:
+            await client._stop()
+
+    @classmethod
+    def _open(cls, url: str, chain: Chain, keys: Keys, path: Path, poll_seconds: float) -> Client:
+        store = Store(path)
+        try:
+            return cls(url, chain, keys, store, poll_seconds)
+        except BaseException:
+            store.close()
+            raise
+
+    async def _start(self, number: int | None, within: float) -> None:
+        address = self._chain.address
+        if number is None and address is not None:
+            number = await asyncio.to_thread(self._chain.account_of, address)
+        self._link.start()
+        await self._link.ready(within) if not number else await self._enter(number, within)
+
+    async def _enter(self, number: int, within: float) -> None:
+        """Take up the work of an account that L1 knows."""
+        registered = await asyncio.to_thread(self._chain.commit_key_of, number)
+        if registered.lower() != self._keys.commit_key.address.lower():
+            raise StateError(
+                f"account {number} has the commit key {registered}, not {self._keys.commit_key.address}",
+                code="wrong_commit_key",
+                field="keys",
+            )
+        self._store.bind(self.venue.chain_id, self.venue.contract, number)
+        for first, log_size in self._store.key_trees():
+            await asyncio.to_thread(self._ring.open, first, log_size)
+        self.account = number
+        await self._link.reconnect()
+        await self._link.ready(within)
+        self._audit = Audit(self.venue, number, self._chain, self._link, self._store)
+        await self._audit.begin()
+        self._desk = Desk(self.venue, number, self._link, self._store, self._ring, self._keys.commit_key)
+        self._agent = RevealAgent(
+            self.venue,
+            number,
+            self._chain,
+            self._link,
+            self._store,
+            self._ring,
+            self._audit,
+            self._desk.changed,
+            self._poll_seconds,
+        )
+        self._working = asyncio.create_task(self._agent.run())
+
+    async def _stop(self) -> None:
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+        await self._link.close()
+        self._store.close()
+
+    # ------------------------------------------------------------------------------------------ session
+
+    def _check_hello(self, hello: Hello) -> None:
+        """What the peer says of itself is what L1 and the caller say."""
+        if hello.schema != SCHEMA:
+            raise VenueMismatch(f"the venue speaks schema {hello.schema}, not {SCHEMA}", field="schema")
+        facts = (
+            ("chain_id", hello.chain_id, self.venue.chain_id),
+            ("contract", hello.contract.lower(), self.venue.contract.lower()),
+            ("venue", hello.venue, self.venue.number),
+            ("operator", hello.operator.lower(), self.venue.operator.lower()),
+        )
+        for field, said, expected in facts:
+            if said != expected:
+                raise VenueMismatch(f"{field}: the venue says {said}, L1 says {expected}", field=field)
+
+    def _login(self, hello: Hello) -> Login | None:
+        if not self.account:
+            return None
+        digest = self._domain.session(self.account, bytes.fromhex(hello.challenge[2:]))
+        return Login(id=0, account=self.account, signature="0x" + self._keys.commit_key.sign(digest).hex())
+
+    def _pushed(self, message: Message) -> None:
+        if self._agent is not None:
+            self._agent.pushed(message)
+
+    # ------------------------------------------------------------------------------------------ L1
+
+    async def register(self, *, log_size: int = KEY_DEPTH, progress: Progress | None = None) -> int:
+        """Open an account on L1 for the L1 key, with a key tree over 2^``log_size`` batches from now on; its number.
+
+        Does nothing if there is one. ``progress`` is called with the finished fraction of the key tree.
+        """
+        if self.account:
+            return self.account
+        address = self._chain.address
+        if address is None:
+            raise StateError("registering needs the L1 key", code="no_l1_key", field="account")
+        root = await self._new_tree(log_size, progress)
+        await asyncio.to_thread(self._chain.register, root, self._keys.commit_key.address)
+        number = await asyncio.to_thread(self._chain.account_of, address)
+        await self._enter(number, 60.0)
+        return number
+
+    async def rekey(self, *, log_size: int = KEY_DEPTH, progress: Progress | None = None) -> str:
+        """Replace the key tree, from the open batch on; the transaction's hash.
+
+        :raises StateError: ``commitment_open`` while a commitment waits for its reveal.
+        """
+        async with self._demand_desk().lock:
+            if any(record.phase in ("open", "sealed") for record in self._store.pending()):
+                raise StateError(
+                    "a commitment is open",
+                    code="commitment_open",
+                    retryable=True,
+                    advice="wait for its reveal",
+                )
+            return await asyncio.to_thread(self._chain.rekey, await self._new_tree(log_size, progress))
+
+    async def _new_tree(self, log_size: int, progress: Progress | None) -> Digest:
+        first = (await asyncio.to_thread(self._chain.progress)).sealed
+        tree = await asyncio.to_thread(self._ring.open, first, log_size, progress)
+        self._store.add_key_tree(first, log_size)
+        return tree.root
+
+    async def deposit(self, asset: int | str, amount: Number) -> str:
+        """Deposit on L1 (approving the token first); the transaction's hash. Counts from the next sealed batch on."""
+        self._demand_account()
+        return await self._funds.deposit(asset, amount)
+
+    async def claim(self, epoch: int | None = None) -> tuple[str, ...]:
+        """Claim the account's withdrawals of a settled epoch, or of all epochs; the transactions' hashes."""
+        return await self._funds.claim(self._demand_account(), epoch)
+
+    async def balances(self) -> dict[str, Balance]:
+        """Balances by asset symbol, proven under the state root that L1 holds."""
+        self._demand_account()
+        assert self._audit is not None
+        return await self._audit.balances()
+
+    def _demand_account(self) -> int:
+        if not self.account:
+            raise StateError(
+                "no account", code="not_registered", field="account", advice="call register() first"
+            )
+        return self.account
+
+    # ------------------------------------------------------------------------------------------ commitments
+
+    @property
+    def commitments(self) -> tuple[Commitment, ...]:
+        """Commitments that are not at their end, also those that an earlier run of the program made."""
+        return () if self._desk is None else self._desk.commitments
+
+    @property
+    def problems(self) -> dict[int, ClientError]:
+        """What went wrong last in batches on their way, by batch."""
+        return {} if self._agent is None else dict(self._agent.problems)
+
+    async def open_batch(self) -> BatchStatus:
+        """The batch that collects commitments now."""
+        return await open_batch(self._link)
+
+    async def commit(
+        self, orders: Sequence[Instruction], *, check_balance: bool = True, within: float = 60.0
+    ) -> Commitment:
+        """Commit orders and withdrawals for the open batch (or the next, if it closes meanwhile).
+
+        :raises InputError: an order that is not possible; nothing was sent.
+        :raises StateError: ``commitment_open``: the batch holds a commitment already.
+        :raises NoReply: the outcome is not known; the handle is in :attr:`commitments`.
+        """
+        desk = self._demand_desk()
+        bundle, warnings = await self._prepared(orders, check_balance)
+        return await desk.place(bundle, warnings, within, desk.demand_vacant)
+
+    async def replace(
+        self, orders: Sequence[Instruction], *, check_balance: bool = True, within: float = 60.0
+    ) -> Commitment:
+        """Put these orders in the place of the open batch's commitment, if there is one: all of it, at once."""
+        desk = self._demand_desk()
+        bundle, warnings = await self._prepared(orders, check_balance)
+        return await desk.place(bundle, warnings, within, lambda batch: None)
+
+    async def quote(self, ladder: Sequence[Instruction], *, within: float = 60.0) -> Commitment:
+        """A market maker's whole ladder over all markets, as one commitment for the open batch; call it every batch.
+
+        Balances are not checked: what does not fit is dropped by the venue, entry by entry.
+        """
+        return await self.replace(ladder, check_balance=False, within=within)
+
+    async def withdraw(self, asset: int | str, amount: Number, *, within: float = 60.0) -> OrderHandle:
+        """Commit a withdrawal alone; put it among the orders of :meth:`commit` to trade in the same batch."""
+        (handle,) = await self.commit([withdrawal(asset, amount)], within=within)
+        return handle
+
+    async def cancel(self, *, within: float = 30.0) -> None:
+        """Take back the open batch's commitment.
+
+        :raises StateError: ``no_commitment`` if there is none, or it is sealed.
+        """
+        await self._demand_desk().cancel(within)
+
+    async def _prepared(self, orders: Sequence[Instruction], check_balance: bool) -> tuple[Bundle, list[str]]:
+        """The bundle, checked against the rules and the balance; warnings in words."""
+        if any(getattr(order, "slippage", None) is not None for order in orders):
+            self.venue = await asyncio.to_thread(self._chain.venue)
+        bundle = Bundle.of(self.venue, orders)
+        if not check_balance or self._audit is None:
+            return bundle, []
+        available = await self._audit.available()
+        bundle.check_funds(self.venue, available)
+        fee = self.venue.asset(self.venue.fee_asset)
+        if available.get(fee.index, 0) >= self.venue.miss_fee:
+            return bundle, []
+        least = fee.tokens(self.venue.miss_fee)
+        warning = f"less than the miss fee of {least} {fee.symbol}: orders will be dropped, withdrawals not"
+        log.warning(warning)
+        return bundle, [warning]
+
+    def _demand_desk(self) -> Desk:
+        self._demand_account()
+        assert self._desk is not None
+        return self._desk

@@ -1,0 +1,128 @@
+"""sealbook: a private batch-auction order book with commit-reveal and zero-knowledge matching.
+
+The SDK's public names. They are imported when they are first used, so that ``sealbook clear`` starts without web3.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from client.audit import Balance
+    from client.client import Client
+    from client.errors import (
+        BrokenPromise,
+        CapExceeded,
+        ChainError,
+        ChainUnreachable,
+        ClientError,
+        FloatRefused,
+        InputError,
+        InsufficientBalance,
+        KeyFileError,
+        LinkError,
+        NoReply,
+        NotOnGrid,
+        OrderEnded,
+        OutOfBand,
+        StateError,
+        StoreError,
+        TransactionPending,
+        TransactionReverted,
+        VenueMismatch,
+        VenueRefused,
+        VenueUnreachable,
+    )
+    from client.keys import Keys
+    from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
+    from client.states import (
+        Cancelled,
+        Cleared,
+        Commitment,
+        Committed,
+        Created,
+        OrderHandle,
+        Rejected,
+        Revealed,
+        RevealMissed,
+        Sealed,
+        Settled,
+        Unfilled,
+    )
+    from client.venue import Asset, Market, Venue
+
+_ERRORS = (
+    "BrokenPromise CapExceeded ChainError ChainUnreachable ClientError FloatRefused InputError InsufficientBalance "
+    "KeyFileError LinkError NoReply NotOnGrid OrderEnded OutOfBand StateError StoreError TransactionPending "
+    "TransactionReverted VenueMismatch VenueRefused VenueUnreachable"
+)
+_STATES = "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"
+_HOMES = {
+    **dict.fromkeys(_ERRORS.split(), "client.errors"),
+    **dict.fromkeys(_STATES.split(), "client.states"),
+    **dict.fromkeys(("Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"), "client.orders"),
+    **dict.fromkeys(("Asset", "Market", "Venue"), "client.venue"),
+    "Balance": "client.audit",
+    "Client": "client.client",
+    "Keys": "client.keys",
+}
+
+__all__ = [
+    "Asset",
+    "Balance",
+    "BrokenPromise",
+    "Cancelled",
+    "CapExceeded",
+    "ChainError",
+    "ChainUnreachable",
+    "Cleared",
+    "Client",
+    "ClientError",
+    "Commitment",
+    "Committed",
+    "Created",
+    "FloatRefused",
+    "InputError",
+    "InsufficientBalance",
+    "KeyFileError",
+    "Keys",
+    "LinkError",
+    "Market",
+    "NoReply",
+    "NotOnGrid",
+    "Order",
+    "OrderEnded",
+    "OrderHandle",
+    "OutOfBand",
+    "Rejected",
+    "RevealMissed",
+    "Revealed",
+    "Sealed",
+    "Settled",
+    "Side",
+    "StateError",
+    "StoreError",
+    "TransactionPending",
+    "TransactionReverted",
+    "Unfilled",
+    "Venue",
+    "VenueMismatch",
+    "VenueRefused",
+    "VenueUnreachable",
+    "Withdrawal",
+    "buy",
+    "sell",
+    "withdrawal",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sealbook' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

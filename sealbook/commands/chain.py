@@ -1,0 +1,83 @@
+"""`sealbook chain`: the embedded development chain as JSON-RPC on the loopback address."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from typing import Any
+
+from contracts.chain import CHAIN_ID, serve
+
+__all__ = ["add_parser", "run"]
+
+DEFAULT_PORT = 8545
+
+_DESCRIPTION = """\
+Serve an in-memory Ethereum chain (Prague rules) on 127.0.0.1 until Ctrl-C. Every transaction is mined at once;
+nothing survives the process. The accounts' keys are public: use them for development only.
+Exit status: 0, 2 if the port cannot be used."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command with the command line's parsers."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "chain",
+        help="serve an embedded development chain",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="TCP port; 0 picks a free one (default 8545)"
+    )
+    parser.add_argument(
+        "--interval", type=_interval, metavar="SECONDS", help="also mine an empty block every so many seconds"
+    )
+    parser.add_argument("--accounts", type=int, default=10, help="funded accounts to print (default 10)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; gives the exit status."""
+    try:
+        server = serve(args.port, args.interval)
+    except OSError as error:
+        print(f"sealbook chain: port {args.port} cannot be used: {error.strerror}", file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    count = max(0, min(args.accounts, len(server.chain.accounts)))
+    accounts = list(zip(server.chain.accounts[:count], server.chain.keys[:count], strict=True))
+    if args.json:
+        listed = [{"address": address, "key": key} for address, key in accounts]
+        print(json.dumps({"rpc": server.url, "chain_id": CHAIN_ID, "accounts": listed}), flush=True)
+    else:
+        print(
+            f"RPC       {server.url}\nchain id  {CHAIN_ID}\n\nfunded development accounts (address, private key)"
+        )
+        for address, key in accounts:
+            print(f"  {address}  {key}")
+        print("\nCtrl-C ends the chain.", flush=True)
+    stop.wait()
+    server.stop()
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.01 to 3600")
+    return seconds

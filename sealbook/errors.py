@@ -1,0 +1,46 @@
+"""Exceptions of the command line: all that it raises on purpose are :class:`SealbookError`.
+
+    SealbookError
+      ExportError    an exported settlement is damaged or not one; ``field`` names the place
+      InspectError   the settlement that was asked for is not there, or L1 does not hold what it should
+      BenchError     a benchmark cannot run as asked
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SealbookError(Exception):
+    """Root. ``code`` is meant for programs; ``retryable``: whether the same call may succeed later."""
+
+    code: str = "sealbook"
+    retryable: ClassVar[bool] = False
+
+
+class ExportError(SealbookError):
+    """An exported settlement cannot be read: ``field`` is the path of what is wrong, ``reason`` why."""
+
+    code = "export"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class InspectError(SealbookError):
+    """There is nothing to inspect; ``field`` names the argument or the fact of L1."""
+
+    code = "inspect"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class BenchError(SealbookError):
+    """A benchmark cannot run as asked, or its process failed."""
+
+    code = "bench"
