@@ -112,10 +112,11 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class RevealMissed:
-    """The commitment was sealed and not opened in time; ``reason`` tells why, ``charged`` what it cost (fee asset)."""
+    """The commitment was sealed and not opened in time, for ``reason``. ``charged``: units of the fee asset that it
+    cost, None if the venue has not told yet."""
 
     reason: str
-    charged: int = 0
+    charged: int | None = None
 
 
 OrderState: TypeAlias = (

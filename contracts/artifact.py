@@ -47,9 +47,7 @@ def load_artifact(name: str) -> Artifact:
         text = (files("contracts") / "artifacts" / f"{name}.json").read_text()
         raw = json.loads(text)
         size = (len(raw["deployedBytecode"]) - 2) // 2
-        return Artifact(
-            raw["contractName"], raw["source"], raw["abi"], bytes.fromhex(raw["bytecode"][2:]), size
-        )
+        return Artifact(raw["contractName"], raw["source"], raw["abi"], bytes.fromhex(raw["bytecode"][2:]), size)
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"artifact {name}: {error}") from None
 

@@ -39,21 +39,19 @@ class TransactionTooLargeError(ContractsError):
 
 
 class RevertedError(ContractsError):
-    """A contract refused the call. ``error`` is its custom error's name, ``arguments`` are that error's values."""
+    """A contract refused. ``error`` is its custom error's name, ``arguments`` are that error's values."""
 
     def __init__(self, error: str, arguments: dict[str, Any] | None = None) -> None:
         self.error = error
         self.arguments = arguments or {}
-        details = ", ".join(
-            f"{k}={v.hex() if isinstance(v, bytes) else v}" for k, v in self.arguments.items()
-        )
+        details = ", ".join(f"{k}={v.hex() if isinstance(v, bytes) else v}" for k, v in self.arguments.items())
         super().__init__(f"reverted: {error}({details})")
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in error).lstrip("_")
         self.code = f"reverted.{snake}"
 
 
 class TransactionFailedError(ContractsError):
-    """The transaction was mined and failed, and calling it again gives no reason (out of gas, or the state moved on)."""
+    """The transaction was mined and failed, and calling it again gives no reason (out of gas, for one)."""
 
     code = "transaction_failed"
 

@@ -1,7 +1,7 @@
 """Typed binding of the Exchange contract. Calls are synchronous; nothing is cached.
 
-Reads take ``at``, a block number or tag. Writes take the :class:`Sender` that pays, wait for the transaction, and raise
-:class:`RevertedError` with the name and the values of the contract's custom error.
+Reads take ``at``, a block number or tag. Writes take the :class:`Sender` that pays, wait for the transaction, and
+raise :class:`RevertedError` with the name and the values of the contract's custom error.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Exchange:
         self.address = Web3.to_checksum_address(address)
         self.contract: Any = w3.eth.contract(self.address, abi=load_artifact("Exchange").abi)
 
-    # ------------------------------------------------------------------------------------------------------- reading
+    # ------------------------------------------------------------ reading
 
     def venue(self) -> int:
         return int(self._read("venue"))
@@ -103,17 +103,15 @@ class Exchange:
         """Raises :class:`RevertedError` ``NotSealed`` if it is not there yet."""
         root, count, version, block, cut, settled, beacon = self._read("batch", number, at=at)
         known = bytes(beacon) if any(beacon) else None
-        return Batch(
-            number, _digest(root), count, version, block, cut, settled - 1 if settled else None, known
-        )
+        return Batch(number, _digest(root), count, version, block, cut, settled - 1 if settled else None, known)
 
     def epoch(self, number: int, at: Tag = "latest") -> Epoch:
         """Raises :class:`RevertedError` ``UnknownEpoch`` if it is not there yet."""
         first, batches, tier, block, root, withdrawals, data = self._read("epoch", number, at=at)
         return Epoch(number, first, batches, tier, block, _digest(root), bytes(withdrawals), bytes(data))
 
-    def ticket(self, id: bytes) -> Ticket:
-        state, effects, missing, bitmap, count, pending = self._read("ticket", id)
+    def ticket(self, ticket_id: bytes) -> Ticket:
+        state, effects, missing, bitmap, count, pending = self._read("ticket", ticket_id)
         return Ticket(bytes(state), bytes(effects), bytes(missing), bitmap, count, pending)
 
     def queue_hash(self, length: int) -> bytes:
@@ -142,10 +140,10 @@ class Exchange:
     def claimed(self, epoch: int, account: int, asset: int) -> bool:
         return bool(self._read("claimed", epoch, account, asset))
 
-    # ------------------------------------------------------------------------------------------------------- writing
+    # ------------------------------------------------------------ writing
 
     def register(self, sender: Sender, key_root: Digest, commit_key: str, fee: int | None = None) -> Mined:
-        """Open an account; its number is in the event ``Registered``, or :meth:`account_of`."""
+        """Open an account; its number is in the event ``Registered``."""
         value = self.parameters().registration_fee if fee is None else fee
         return self._write(sender, SMALL_GAS, "register", list(key_root), commit_key, value=value)
 
@@ -153,7 +151,7 @@ class Exchange:
         return self._write(sender, SMALL_GAS, "rekey", list(key_root))
 
     def deposit(self, sender: Sender, asset: int, amount: int, value: int = 0) -> Mined:
-        """Deposit ``amount`` base units; for the native coin ``value`` must be the same. A token must be approved."""
+        """Deposit ``amount`` base units; for the native coin ``value`` is the same. Tokens must be approved."""
         return self._write(sender, SMALL_GAS, "deposit", asset, amount, value=value)
 
     def seal(self, sender: Sender, batch: int, root: Digest, count: int) -> Mined:
@@ -172,29 +170,25 @@ class Exchange:
                 return event, mined
         raise ContractsError("openSettlement left no event HeadChecked")
 
-    def check_signatures(self, sender: Sender, id: bytes, missing: bytes, signatures: bytes) -> Mined:
-        return self._write(sender, STEP_GAS, "checkSignatures", id, missing, signatures)
+    def check_signatures(self, sender: Sender, ticket_id: bytes, missing: bytes, signatures: bytes) -> Mined:
+        return self._write(sender, STEP_GAS, "checkSignatures", ticket_id, missing, signatures)
 
-    def check_queries(self, sender: Sender, id: bytes, state: bytes, first: int, queries: bytes) -> Mined:
-        return self._write(sender, STEP_GAS, "checkQueries", id, state, first, queries)
+    def check_queries(self, sender: Sender, ticket_id: bytes, state: bytes, first: int, queries: bytes) -> Mined:
+        return self._write(sender, STEP_GAS, "checkQueries", ticket_id, state, first, queries)
 
-    def settle(self, sender: Sender, id: bytes, effects: Effects) -> Mined:
-        return self._write(sender, SETTLE_GAS, "settle", id, astuple(effects))
+    def settle(self, sender: Sender, ticket_id: bytes, effects: Effects) -> Mined:
+        return self._write(sender, SETTLE_GAS, "settle", ticket_id, astuple(effects))
 
-    def claim(
-        self, sender: Sender, epoch: int, account: int, asset: int, amount: int, path: Sequence[bytes]
-    ) -> Mined:
+    def claim(self, sender: Sender, epoch: int, account: int, asset: int, amount: int, path: Sequence[bytes]) -> Mined:
         return self._write(sender, SMALL_GAS, "claim", epoch, account, asset, amount, list(path))
 
     def collect_registration_fees(self, sender: Sender) -> Mined:
         return self._write(sender, SMALL_GAS, "collectRegistrationFees")
 
-    # -------------------------------------------------------------------------------------------------------- events
+    # ------------------------------------------------------------ events
 
     def registered(self, first: Tag, last: Tag = "latest") -> list[Registered]:
-        return self._events(
-            "Registered", first, last, lambda o, a: Registered(o, a.account, a.owner, a.commitKey)
-        )
+        return self._events("Registered", first, last, lambda o, a: Registered(o, a.account, a.owner, a.commitKey))
 
     def queued(self, first: Tag, last: Tag = "latest") -> list[Queued]:
         return self._events(
@@ -214,9 +208,7 @@ class Exchange:
         )
 
     def beacons(self, first: Tag, last: Tag = "latest") -> list[BeaconRecorded]:
-        return self._events(
-            "BeaconRecorded", first, last, lambda o, a: BeaconRecorded(o, a.batch, bytes(a.beacon))
-        )
+        return self._events("BeaconRecorded", first, last, lambda o, a: BeaconRecorded(o, a.batch, bytes(a.beacon)))
 
     def heads_checked(self, first: Tag, last: Tag = "latest", **filters: Any) -> list[HeadChecked]:
         """``filters``: ``id``, ``firstBatch``."""
@@ -261,14 +253,12 @@ class Exchange:
             "Claimed", first, last, lambda o, a: Claimed(o, a.epoch, a.account, a.asset, a.amount, a.to)
         )
 
-    # ------------------------------------------------------------------------------------------------------ calldata
+    # ------------------------------------------------------------ calldata
 
     def decode_open(self, data: bytes) -> OpenCall:
         """The arguments of an ``openSettlement`` transaction's input."""
         a = self._arguments("openSettlement", data)
-        return OpenCall(
-            bytes(a["publicData"]), bytes(a["queueEntries"]), bytes(a["signatures"]), bytes(a["head"])
-        )
+        return OpenCall(bytes(a["publicData"]), bytes(a["queueEntries"]), bytes(a["signatures"]), bytes(a["head"]))
 
     def decode_queries(self, data: bytes) -> QueriesCall:
         """The arguments of a ``checkQueries`` transaction's input."""
@@ -308,10 +298,7 @@ class Exchange:
         logs: Sequence[EventData] = self.contract.events[name]().get_logs(
             from_block=first, to_block=last, argument_filters=filters or None
         )
-        return [
-            build(Origin(bytes(e["transactionHash"]), e["blockNumber"], e["logIndex"]), e["args"])
-            for e in logs
-        ]
+        return [build(Origin(bytes(e["transactionHash"]), e["blockNumber"], e["logIndex"]), e["args"]) for e in logs]
 
 
 def _digest(values: Sequence[int]) -> Digest:

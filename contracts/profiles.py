@@ -65,7 +65,7 @@ _BY_CHAIN: Final = {
 
 
 def profile_for(chain_id: int, name: str | None = None) -> Profile:
-    """The profile called ``name``, or that of the chain; an unknown chain is taken for a rollup, the strict choice."""
+    """The profile called ``name``, or that of the chain; an unknown chain is taken for a rollup (strict)."""
     if name is None:
         return _BY_CHAIN.get(chain_id, ROLLUP)
     if name not in PROFILES:

@@ -45,8 +45,8 @@ class Endpoint:
 
         :raises EndpointDownError: nobody answers
         :raises WrongChainError: the endpoint now serves another chain
-        :raises InconsistentEndpointError: the final block is beyond the latest, lies behind one that was final before,
-            or the block that was final before has another hash now
+        :raises InconsistentEndpointError: the final block is beyond the latest, lies behind one that was final
+            before, or the block that was final before has another hash now
         """
         actual = guarded(lambda: self.w3.eth.chain_id)
         if actual != self.chain_id:
@@ -55,13 +55,9 @@ class Endpoint:
         latest = guarded(lambda: self.w3.eth.block_number)
         with self._lock:
             if final > latest:
-                raise InconsistentEndpointError(
-                    "finalized", f"block {final} is final, but the latest is {latest}"
-                )
+                raise InconsistentEndpointError("finalized", f"block {final} is final, but the latest is {latest}")
             if final < self._final:
-                raise InconsistentEndpointError(
-                    "finalized", f"block {final} is final, but block {self._final} was"
-                )
+                raise InconsistentEndpointError("finalized", f"block {final} is final, but block {self._final} was")
             if self._final >= 0:
                 self._compare_hash(self._final, self._final_hash)
             if final >= 0 and final != self._final:
@@ -76,9 +72,7 @@ class Endpoint:
     def _hash(self, number: int) -> bytes:
         block = guarded(lambda: self.w3.eth.get_block(number))
         if block["number"] != number:
-            raise InconsistentEndpointError(
-                "number", f"asked for block {number}, got block {block['number']}"
-            )
+            raise InconsistentEndpointError("number", f"asked for block {number}, got block {block['number']}")
         return bytes(block["hash"])
 
     def demand_code(self, address: str) -> None:
@@ -87,9 +81,7 @@ class Endpoint:
             raise WrongContractError(f"contract: there is no code at {address} on chain {self.chain_id}")
 
 
-def connect(
-    url: str, chain_id: int | None = None, profile: str | None = None, timeout: float = TIMEOUT
-) -> Endpoint:
+def connect(url: str, chain_id: int | None = None, profile: str | None = None, timeout: float = TIMEOUT) -> Endpoint:
     """Connect and check the chain id, if one is expected.
 
     :raises EndpointDownError: nobody answers

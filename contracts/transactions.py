@@ -9,6 +9,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_tester.exceptions import TransactionFailed
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TimeExhausted
 from web3.types import TxParams, TxReceipt
@@ -34,9 +35,7 @@ class Mined:
 class Sender:
     """Signs with one key and sends. May be used from several threads. The key stays out of ``repr``."""
 
-    def __init__(
-        self, w3: Web3, account: LocalAccount, profile: Profile | None = None, timeout: float = 300
-    ) -> None:
+    def __init__(self, w3: Web3, account: LocalAccount, profile: Profile | None = None, timeout: float = 300) -> None:
         self.w3 = w3
         self.address = account.address
         self.chain_id = int(w3.eth.chain_id)
@@ -80,13 +79,11 @@ class Sender:
         """
         try:
             receipt = self.w3.eth.wait_for_transaction_receipt(
-                digest, timeout=self._timeout, poll_latency=0.05
+                HexBytes(digest), timeout=self._timeout, poll_latency=0.05
             )
         except TimeExhausted:
-            raise TransactionFailedError(
-                f"transaction {digest.hex()} was not mined in {self._timeout} s"
-            ) from None
-        transaction = self.w3.eth.get_transaction(digest)
+            raise TransactionFailedError(f"transaction {digest.hex()} was not mined in {self._timeout} s") from None
+        transaction = self.w3.eth.get_transaction(HexBytes(digest))
         if receipt["status"] != 1:
             raise self._reason(transaction, receipt)
         return Mined(

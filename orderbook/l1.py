@@ -40,6 +40,9 @@ class L1(Protocol):
     def head(self) -> int:
         """Number of the newest block."""
 
+    def advance(self) -> None:
+        """Have a development chain make a block."""
+
     def follow(self, after: int, block_hash: str) -> list[Event]:
         """The contract's events in final blocks after block ``after`` (-1: from the start), in order.
 

@@ -77,6 +77,7 @@ class Node:
         self.server = Server(Desk(state, operator, self), limits)
         self._cursor = state.followed
         self._head = state.followed.block if state.followed is not None else 0
+        self._mined_at = time.monotonic()
         self._changed = asyncio.Event()
         self._running: dict[Duty, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] | None = None
@@ -122,6 +123,8 @@ class Node:
         recorder = asyncio.create_task(self._guard(self._recorder.run()))
         try:
             await self._catch_up()
+            if not self.state.lifecycle.batches:
+                await self.record([BatchOpened(0, time.time())])
             await self.server.start(self._settings.host, self._settings.port)
             if ready is not None:
                 ready(self.server.port)
@@ -166,9 +169,22 @@ class Node:
                     raise
                 log.warning("L1: %s", error, extra={"code": error.code})
                 failures += 1
+            if self._settings.mine_seconds is not None and self._waits_for_blocks():
+                await self._mine()
             pause = self._settings.poll_seconds if not failures else _back_off(failures)
             await asyncio.sleep(pause)
             self._changed.set()
+
+    def _waits_for_blocks(self) -> bool:
+        waiting = (AwaitReveals, Draw, Seal)
+        return any(isinstance(duty, waiting) for duty in self.state.lifecycle.duties())
+
+    async def _mine(self) -> None:
+        """Have a development chain make a block, at most one every ``mine_seconds``."""
+        now = time.monotonic()
+        if self._settings.mine_seconds is not None and now >= self._mined_at + self._settings.mine_seconds:
+            self._mined_at = now
+            await asyncio.to_thread(self._l1.advance)
 
     async def _follow_once(self) -> bool:
         """Take over what became final on L1; whether anything did."""
@@ -206,7 +222,8 @@ class Node:
         while True:
             self._changed.clear()
             if self._clock.due(time.time()):
-                await self.record([BatchClosed(self._clock.closing())])
+                number = self._clock.closing()
+                await self.record([BatchClosed(number), BatchOpened(number + 1, time.time())])
             for duty in self.state.lifecycle.duties():
                 if duty not in self._running and self._is_due(duty):
                     task = asyncio.create_task(self._guard(self._perform(duty)))

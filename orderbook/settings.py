@@ -17,12 +17,14 @@ class Settings:
 
     data: Path
     host: str = "127.0.0.1"
-    port: int = 8545 + 1000
+    port: int = 9545
     batch_seconds: float | None = 10.0
     batch_commitments: int | None = None
     batches_per_epoch: int = 1
     epoch_seconds: float = 300.0
     poll_seconds: float = 0.5
+    mine_seconds: float | None = None
+    """On a development chain on which nobody else makes blocks: make one this often while blocks are waited for."""
     empty_batches: bool = True
     """Whether to seal a batch without commitments when L1 queue entries wait."""
 

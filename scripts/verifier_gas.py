@@ -1,8 +1,8 @@
 """Gas of the on-chain verifier for a proof, as JSON: ``python scripts/verifier_gas.py [vector.json]``.
 
-The vector has the fields of ``tests/proofs/vectors/tiny.json``. ``execution`` is what the call itself uses, measured
-by a contract around it; ``transaction`` adds the intrinsic gas and calldata (EIP-2028) or is the floor of EIP-7623,
-whichever is higher, for the verifier's own calldata alone.
+The vector has the fields of ``tests/proofs/vectors/tiny.json``. ``execution`` is what the call itself uses,
+measured by a contract around it; ``transaction`` adds the intrinsic gas and calldata (EIP-2028) or is the
+floor of EIP-7623, whichever is higher, for the verifier's own calldata alone.
 """
 
 from __future__ import annotations

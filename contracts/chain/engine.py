@@ -1,7 +1,7 @@
 """An in-memory chain (eth-tester's py-evm backend) with the limits of a real one.
 
-Every transaction is mined at once into a block of its own. Blocks, transactions, receipts and logs are kept as JSON-RPC
-objects when they are mined, so that reading them neither waits for the EVM nor searches the chain.
+Every transaction is mined at once into a block of its own. Blocks, transactions, receipts and logs are kept as
+JSON-RPC objects when they are mined, so that reading them neither waits for the EVM nor searches the chain.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eth.exceptions import Revert
-from eth.vm.forks import PragueVM
+from eth.vm.forks.prague import PragueVM
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
 from eth_tester.backends.pyevm.main import (
     PyEVMBackend,
     generate_genesis_state_for_keys,
+    get_default_account_keys,
     get_default_genesis_params,
 )
-from eth_tester.backends.pyevm.main import get_default_account_keys
 from eth_utils.exceptions import ValidationError
 
 MAX_TRANSACTION_BYTES: Final = 128 * 1024
@@ -63,7 +63,7 @@ class DevelopmentChain:
         self._logs: list[dict[str, Any]] = []
         self._keep_block(0)
 
-    # ------------------------------------------------------------------------------------------------------- reading
+    # ------------------------------------------------------------ reading
 
     @property
     def height(self) -> int:
@@ -89,7 +89,7 @@ class DevelopmentChain:
         return self._receipts.get(digest.lower())
 
     def logs(self, first: int, last: int, addresses: set[str], topics: list[Any]) -> list[dict[str, Any]]:
-        """Logs of blocks ``first..last``; empty ``addresses`` means any, a topic None any, a list one of them."""
+        """Logs of blocks ``first..last``; no ``addresses`` means any, a topic None any, a list one of it."""
         found = []
         for log in self._logs:
             if not first <= int(log["blockNumber"], 16) <= last:
@@ -121,9 +121,7 @@ class DevelopmentChain:
         with self._lock:
             return bytes(self._backend.get_storage(address, slot, block)).rjust(32, b"\0")
 
-    def call(
-        self, sender: bytes, to: bytes, data: bytes, value: int, gas: int, block: int
-    ) -> tuple[bytes, int]:
+    def call(self, sender: bytes, to: bytes | None, data: bytes, value: int, gas: int, block: int) -> tuple[bytes, int]:
         """Run a call on a block's state; gives output and gas used, without the transaction's own cost.
 
         Without ``to``, ``data`` is creation code: it runs at some address and gives the code it would leave.
@@ -147,7 +145,7 @@ class DevelopmentChain:
                 raise RpcError(-32000, f"{type(error).__name__}: {error}"[:200])
             return bytes(computation.output), int(computation.get_gas_used())
 
-    # ------------------------------------------------------------------------------------------------------- writing
+    # ------------------------------------------------------------ writing
 
     def send_raw(self, raw: bytes) -> str:
         """Execute a signed transaction and mine it; gives its hash.
@@ -155,19 +153,15 @@ class DevelopmentChain:
         :raises RpcError: for a transaction that a node would not take
         """
         if len(raw) > MAX_TRANSACTION_BYTES:
-            raise RpcError(
-                -32000, f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}"
-            )
+            raise RpcError(-32000, f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}")
         with self._lock:
             try:
                 transaction = self._backend.chain.get_transaction_builder().decode(raw)
             except Exception as error:
                 raise RpcError(-32602, f"not a transaction: {type(error).__name__}") from None
             if transaction.gas > MAX_TRANSACTION_GAS:
-                raise RpcError(
-                    -32000, f"transaction gas limit too high: {transaction.gas}, cap {MAX_TRANSACTION_GAS}"
-                )
-            digest = "0x" + transaction.hash.hex()
+                raise RpcError(-32000, f"transaction gas limit too high: {transaction.gas}, cap {MAX_TRANSACTION_GAS}")
+            digest = "0x" + bytes(transaction.hash).hex()
             if digest in self._transactions:
                 raise RpcError(-32000, "already known")
             try:
@@ -210,9 +204,7 @@ class DevelopmentChain:
             transaction = _rpc(self._backend.get_transaction_by_hash(digest))
             transaction["input"] = transaction.pop("data", transaction.get("input", "0x"))
             transaction.setdefault("gasPrice", receipt["effectiveGasPrice"])
-            receipt["to"] = transaction["to"] = (
-                transaction["to"] if transaction["to"] not in ("0x", "") else None
-            )
+            receipt["to"] = transaction["to"] = transaction["to"] if transaction["to"] not in ("0x", "") else None
             self._transactions[key] = transaction
             self._receipts[key] = receipt
             self._logs.extend(receipt["logs"])

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-
 from .engine import BLOCK_GAS, CHAIN_ID, MAX_TRANSACTION_GAS, DevelopmentChain, RpcError
 
 MAX_BODY: Final = 1 << 20
@@ -74,9 +73,7 @@ class Methods:
         return number
 
     def _block_by_number(self, tag: Any, full: Any = False) -> Any:
-        return self._chain.block(
-            self._number(tag) if tag in (*_TAGS, "earliest") else _quantity(tag), bool(full)
-        )
+        return self._chain.block(self._number(tag) if tag in (*_TAGS, "earliest") else _quantity(tag), bool(full))
 
     def _logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         address = query.get("address") or []
@@ -159,9 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MAX_BODY:
             self.close_connection = True
-            self._reply(
-                413, _failure(None, RpcError(-32600, f"a body of at most {MAX_BODY} bytes is wanted"))
-            )
+            self._reply(413, _failure(None, RpcError(-32600, f"a body of at most {MAX_BODY} bytes is wanted")))
             return
         try:
             request = json.loads(self.rfile.read(int(length)))
@@ -179,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _one(self, request: Any) -> dict[str, Any]:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(None, RpcError(-32600, "not a request"))
-        identity, parameters = request.get("id"), request.get("params") or []
+        identity, parameters = request.get("id"), request.get("params", [])
         if not isinstance(parameters, list):
             return _failure(identity, RpcError(-32602, "params: a list is wanted"))
         try:
@@ -187,9 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         except RpcError as error:
             return _failure(identity, error)
         except Exception as error:  # the server outlives a defect of the EVM
-            return _failure(
-                identity, RpcError(-32603, f"internal error: {type(error).__name__}: {error}"[:300])
-            )
+            return _failure(identity, RpcError(-32603, f"internal error: {type(error).__name__}: {error}"[:300]))
         return {"jsonrpc": "2.0", "id": identity, "result": result}
 
     def _reply(self, status: int, answer: Any) -> None:
@@ -200,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Requests are not logged."""
 
 

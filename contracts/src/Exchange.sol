@@ -5,6 +5,7 @@ import {IExchange} from "./interfaces/IExchange.sol";
 import {IStarkVerifier} from "./interfaces/IStarkVerifier.sol";
 import {CommitSignature} from "./libraries/CommitSignature.sol";
 import {EpochStatement} from "./libraries/EpochStatement.sol";
+import {HeadCall} from "./libraries/HeadCall.sol";
 import {Goldilocks} from "./libraries/Goldilocks.sol";
 import {Tokens} from "./libraries/Tokens.sol";
 import {WithdrawalTree} from "./libraries/WithdrawalTree.sol";
@@ -346,7 +347,7 @@ contract Exchange is IExchange {
         Effects memory effects;
         bytes memory messages;
         Ticket memory opened;
-        (messages, effects, opened) = _state(publicData, queueEntries, signatures);
+        (messages, effects, opened) = _state(publicData, queueEntries, signatures, head.length);
         bytes memory state = _checkHead(effects, messages, head);
         opened.stateHash = keccak256(state);
         opened.effectsHash = keccak256(abi.encode(effects));
@@ -358,14 +359,16 @@ contract Exchange is IExchange {
     }
 
     /// @dev What the epoch states, from the public data and the contract's own record.
-    function _state(bytes calldata publicData, bytes calldata queueEntries, bytes calldata signatures)
-        private
-        view
-        returns (bytes memory messages, Effects memory effects, Ticket memory opened)
-    {
+    function _state(
+        bytes calldata publicData,
+        bytes calldata queueEntries,
+        bytes calldata signatures,
+        uint256 headLength
+    ) private view returns (bytes memory messages, Effects memory effects, Ticket memory opened) {
         (effects.firstBatch, effects.batches, effects.tier) = EpochStatement.header(publicData);
         EpochStatement.Outcome memory outcome;
         EpochStatement.Inputs memory inputs = _inputs(effects);
+        inputs.headroom = headLength;
         (messages, outcome) = EpochStatement.build(publicData, queueEntries, inputs);
         effects.queueEnd = _batches[effects.firstBatch + effects.batches - 1].cut;
         require(outcome.queueHash == _queueHashes[effects.queueEnd], WrongQueueEntries());
@@ -431,7 +434,7 @@ contract Exchange is IExchange {
         bytes32 context = keccak256(
             abi.encode(block.chainid, address(this), vkHash, effects.publicDataHash, keccak256(messages))
         );
-        return verifier.checkHead(vkHash, context, messages, head);
+        return HeadCall.run(verifier, vkHash, context, messages, head.length, head);
     }
 
     /// @inheritdoc IExchange

@@ -1,7 +1,7 @@
-"""Public data of a settlement, and the public messages they stand for (``docs/protocol.md`` sections 10 and 11).
+"""Public data of a settlement, and their public messages (``docs/protocol.md`` sections 10 and 11).
 
-The twin of ``contracts/src/libraries/EpochStatement.sol``: the same bytes are accepted, the same messages come out, in
-the same order. Pure Python; every number is a plain int.
+The twin of ``contracts/src/libraries/EpochStatement.sol``: the same bytes are accepted, and the same
+messages come out in the same order. Pure Python; every number is a plain int.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SIGNATURE_SIZE: Final = 73
 
 
 class PublicDataError(ValueError):
-    """Public data that no honest settlement has: ``field`` names the place, ``reason`` what is wrong there."""
+    """Public data that no honest settlement has: ``field`` names the place, ``reason`` what is wrong."""
 
     code = "public_data"
     retryable = False
@@ -109,7 +109,7 @@ class MarketContext:
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
-    """What the chain knows of a batch. ``queue`` applies before it; ``beacon`` is 32 bytes if ``count`` > 0."""
+    """What the chain knows of a batch. ``queue`` applies before it; ``beacon`` counts if ``count`` > 0."""
 
     root: Digest
     count: int
@@ -119,7 +119,7 @@ class BatchContext:
 
 @dataclass(frozen=True, slots=True)
 class EpochContext:
-    """What the chain knows of an epoch before it is settled. ``assets`` is the number of assets of the version."""
+    """What the chain knows of an epoch before it is settled. ``assets``: how many there are."""
 
     venue: int
     miss_fee: int
@@ -169,9 +169,7 @@ def decode(data: bytes, *, counts: Sequence[int] | None = None, markets: int, as
     if counts is None or len(counts) != batches:
         raise PublicDataError("batches", f"{batches} batches, the counts of {len(counts or ())} were given")
     results = tuple(
-        tuple(MarketResult(*reader.unpack(">II", "markets")) for _ in range(markets))
-        for count in counts
-        if count
+        tuple(MarketResult(*reader.unpack(">II", "markets")) for _ in range(markets)) for count in counts if count
     )
     missing = tuple(_missing(reader, counts))
     balances = tuple(_holdings(reader, "balances", assets, 0))
@@ -202,9 +200,7 @@ def public_messages(data: PublicData, context: EpochContext) -> list[Message]:
             continue
         row = next(rows, ())
         if len(row) != len(context.markets):
-            raise PublicDataError(
-                "markets", f"batch {k} has {len(row)} results for {len(context.markets)} markets"
-            )
+            raise PublicDataError("markets", f"batch {k} has {len(row)} results for {len(context.markets)} markets")
         out.append(_message(Tag.NODE, 1 + k, 0, 0, *context.empty_root, *batch.root))
         out.append(_message(Tag.BATCH_COUNT, k, batch.count))
         for m, (market, result) in enumerate(zip(context.markets, row, strict=True)):
@@ -235,8 +231,8 @@ def proof_context(
 ) -> bytes:
     """What the proof's transcript starts with: all that the proof is bound to.
 
-    The messages are part of it because the transcript does not absorb them: roots and queue entries could otherwise
-    be chosen after the challenges are known.
+    The messages are part of it because the transcript does not absorb them: roots and queue entries could
+    otherwise be chosen after the challenges are known.
     """
     fields = [chain_id, exchange, vk_hash, keccak(public_data), keccak(packed_messages)]
     return keccak(abi_encode(["uint256", "address", "bytes32", "bytes32", "bytes32"], fields))
@@ -356,10 +352,10 @@ class _Reader:
     def rest(self) -> int:
         return len(self._data) - self._offset
 
-    def unpack(self, format: str, field: str) -> tuple[int, ...]:
-        size = struct.calcsize(format)
+    def unpack(self, layout: str, field: str) -> tuple[int, ...]:
+        size = struct.calcsize(layout)
         if self.rest < size:
             raise PublicDataError(field, "truncated")
-        values: tuple[int, ...] = struct.unpack_from(format, self._data, self._offset)
+        values: tuple[int, ...] = struct.unpack_from(layout, self._data, self._offset)
         self._offset += size
         return values

@@ -29,9 +29,7 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="TCP port; 0 picks a free one (default 8545)"
-    )
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 picks a free one (default 8545)")
     parser.add_argument(
         "--interval", type=_interval, metavar="SECONDS", help="also mine an empty block every so many seconds"
     )
@@ -56,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
         listed = [{"address": address, "key": key} for address, key in accounts]
         print(json.dumps({"rpc": server.url, "chain_id": CHAIN_ID, "accounts": listed}), flush=True)
     else:
-        print(
-            f"RPC       {server.url}\nchain id  {CHAIN_ID}\n\nfunded development accounts (address, private key)"
-        )
+        print(f"RPC       {server.url}\nchain id  {CHAIN_ID}\n\nfunded development accounts (address, private key)")
         for address, key in accounts:
             print(f"  {address}  {key}")
         print("\nCtrl-C ends the chain.", flush=True)

@@ -97,9 +97,7 @@ class Venue:
         for number in range(first, first + batches):
             sealed = self.exchange.batch(number)
             rows.append(
-                BatchContext(
-                    sealed.root, sealed.count, tuple(self.entries[start : sealed.cut]), sealed.beacon or b""
-                )
+                BatchContext(sealed.root, sealed.count, tuple(self.entries[start : sealed.cut]), sealed.beacon or b"")
             )
             start = sealed.cut
         parameters = self.exchange.parameters()
@@ -114,9 +112,7 @@ class Venue:
 
     def data(self, first: int, batches: int, **changes: Any) -> PublicData:
         counts = [self.exchange.batch(n).count for n in range(first, first + batches)]
-        results = tuple(
-            (MarketResult(10_100 + k, 7), MarketResult(200, 0)) for k, count in enumerate(counts) if count
-        )
+        results = tuple((MarketResult(10_100 + k, 7), MarketResult(200, 0)) for k, count in enumerate(counts) if count)
         plain = PublicData(first, batches, 0, NEW_ROOT, results, (), (), ())
         return replace(plain, **changes)
 

@@ -39,9 +39,7 @@ def test_constants_are_those_of_the_statement(venue: Venue) -> None:
     assert roots[STATE_DEPTH] == EMPTY_STATE == venue.exchange.state_root()
     assert venue.exchange.contract.functions.MAX_COUNT().call() == MAX_COUNT
     assert clearing_program().bus_id(PUBLIC) == PUBLIC_BUS
-    seed = Web3.solidity_keccak(
-        ["uint256", "uint256"], [venue.w3.eth.chain_id, int(venue.exchange.address, 16)]
-    )
+    seed = Web3.solidity_keccak(["uint256", "uint256"], [venue.w3.eth.chain_id, int(venue.exchange.address, 16)])
     assert venue.exchange.venue() == int.from_bytes(seed, "big") % 2**63
     assert load_artifact("Exchange").size < 24_576
 
@@ -228,9 +226,7 @@ def test_beacons(venue: Venue) -> None:
         ({"markets": (MarketConfig(0, 1, 5, 9, 1_000_001, 5),)}, "markets.feePpm"),
     ],
 )
-def test_deployment_refuses(
-    w3: Web3, operator: Sender, verifier: str, changes: dict[str, Any], field: str
-) -> None:
+def test_deployment_refuses(w3: Web3, operator: Sender, verifier: str, changes: dict[str, Any], field: str) -> None:
     token = Token(w3, verifier)  # any address with code
     parameters = replace(config(operator.address, token, token), **changes)
     with pytest.raises(RevertedError) as caught:

@@ -56,6 +56,7 @@ def build(parser: Any, data: bytes, queue: bytes, context: EpochContext, first: 
         pack_digest(context.empty_root), pack_digest(context.old_root), 40, b"\x07" * 32,
         [(m.base, m.quote, m.lower, m.upper, m.fee_ppm, m.reference) for m in context.markets],
         [(pack_digest(b.root), b.count, len(b.queue), b.beacon) for b in context.batches],
+        0,
     )  # fmt: skip
     try:
         messages, outcome = parser.functions.build(data, queue, inputs).call()
@@ -74,10 +75,7 @@ def epoch(seed: int) -> tuple[PublicData, EpochContext]:
 
     def holdings(number: int, least: int) -> tuple[Holding, ...]:
         keys = sorted(
-            {
-                (rng.choice([0, 1, 2**20 - 1, rng.randrange(2**20)]), rng.randrange(ASSETS))
-                for _ in range(number)
-            }
+            {(rng.choice([0, 1, 2**20 - 1, rng.randrange(2**20)]), rng.randrange(ASSETS)) for _ in range(number)}
         )
         return tuple(Holding(*key, rng.choice([least, 2**62 - 1, rng.randrange(1, 2**62)])) for key in keys)
 
@@ -98,9 +96,7 @@ def epoch(seed: int) -> tuple[PublicData, EpochContext]:
         for count in counts
     )  # fmt: skip
     context = EpochContext(rng.randrange(2**63), 2**62 - 1, 13, ASSETS, digest(), digest(), markets, batches)
-    places = sorted(
-        {(k, rng.randrange(2, 2**20)) for k, count in enumerate(counts) if count for _ in range(3)}
-    )
+    places = sorted({(k, rng.randrange(2, 2**20)) for k, count in enumerate(counts) if count for _ in range(3)})
     data = PublicData(
         rng.randrange(2**40), len(counts), rng.randrange(4), digest(),
         tuple(tuple(MarketResult(rng.randrange(2**32), rng.randrange(2**32)) for _ in markets) for c in counts if c),
@@ -168,12 +164,12 @@ CASES: Sequence[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("value", {"balances": (Holding(2, 0, 2**62),)}, "BadField", {"field": "balances.value"}, "balances[0]"),
     ("nothing", {"withdrawals": (Holding(2, 0, 0),)}, "BadField", {"field": "withdrawals.amount"}, "withdrawals[0]"),
     ("much", {"withdrawals": (Holding(2, 0, 2**62),)}, "BadField", {"field": "withdrawals.amount"}, "withdrawals[0]"),
-    ("empty batch", {"missing": (Missing(1, 2, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.batch"}, "missing.batch[0]"),
-    ("no batch", {"missing": (Missing(2, 2, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.batch"}, "missing.batch[0]"),
-    ("insurance", {"missing": (Missing(0, 1, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),
-    ("account", {"missing": (Missing(0, 2**20, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),
-    ("element", {"missing": (Missing(0, 2, (1, 2, 3, P), True),)}, "BadField", {"field": "missing.commitment"}, "missing.commitment[0]"),
-    ("flag", {"missing": (Missing(0, 2, (1, 2, 3, 4), 2),)}, "BadField", {"field": "missing.charged"}, "missing.charged[0]"),  # type: ignore[arg-type]
+    ("empty batch", {"missing": (Missing(1, 2, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.batch"}, "missing.batch[0]"),  # noqa: E501
+    ("no batch", {"missing": (Missing(2, 2, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.batch"}, "missing.batch[0]"),  # noqa: E501
+    ("insurance", {"missing": (Missing(0, 1, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),  # noqa: E501
+    ("account", {"missing": (Missing(0, 2**20, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),  # noqa: E501
+    ("element", {"missing": (Missing(0, 2, (1, 2, 3, P), True),)}, "BadField", {"field": "missing.commitment"}, "missing.commitment[0]"),  # noqa: E501
+    ("flag", {"missing": (Missing(0, 2, (1, 2, 3, 4), 2),)}, "BadField", {"field": "missing.charged"}, "missing.charged[0]"),  # type: ignore[arg-type]  # noqa: E501
 ]  # fmt: skip
 
 

@@ -9,9 +9,11 @@ import pytest
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
+from contracts.deploy import deploy_exchange
 from contracts.errors import RevertedError
 from contracts.exchange import EMPTY_STATE, MAX_QUEUE
-from contracts.records import pack_digest, unpack_digest
+from contracts.records import AssetConfig, pack_digest, unpack_digest
+from contracts.transactions import decoded
 from proofs.statement.public import (
     Holding,
     Missing,
@@ -49,9 +51,7 @@ def sign(venue: Venue, key: LocalAccount, batch: int, leaf: Missing, sequence: i
                     {"name": "chainId", "type": "uint256"},
                     {"name": "verifyingContract", "type": "address"},
                 ],
-                "CommitMessage": [
-                    {"name": f, "type": "uint32" if f == "account" else "uint64"} for f in fields
-                ],
+                "CommitMessage": [{"name": f, "type": "uint32" if f == "account" else "uint64"} for f in fields],
             },
             "message": dict(
                 zip(
@@ -138,9 +138,7 @@ def test_an_epoch_of_three_batches_settles(venue: Venue) -> None:
 def test_calldata_of_a_settlement_can_be_read_back(venue: Venue) -> None:
     venue.seal(0)
     event = venue.open(venue.data(0, 1))
-    opened = venue.exchange.decode_open(
-        bytes(venue.w3.eth.get_transaction(event.origin.transaction)["input"])
-    )
+    opened = venue.exchange.decode_open(bytes(venue.w3.eth.get_transaction(event.origin.transaction)["input"]))
     assert (opened.public_data, opened.queue_entries, opened.head) == (event.public_data, b"", b"head")
     mined = venue.exchange.check_queries(venue.operator, event.id, event.state, 1, b"xy")
     queries = venue.exchange.decode_queries(bytes(venue.w3.eth.get_transaction(mined.hash)["input"]))
@@ -200,9 +198,7 @@ def test_signatures_may_follow(venue: Venue) -> None:
         refused(lambda bad=bad: venue.open(data, bad, b"again"), "BadSignature", index=0)
     refused(lambda: ex.check_signatures(op, event.id, section[:-1], good), "WrongMissing", id=event.id)
     refused(lambda: ex.check_signatures(op, event.id, section, good[:-1]), "WrongSignatureLength", given=72)
-    refused(
-        lambda: ex.check_signatures(op, event.id, section, good + good), "WrongSignatureLength", expected=73
-    )
+    refused(lambda: ex.check_signatures(op, event.id, section, good + good), "WrongSignatureLength", expected=73)
     ex.check_signatures(op, event.id, section, good)
     ex.settle(op, event.id, event.effects)
 
@@ -228,8 +224,6 @@ def test_missing_only_after_the_deadline(venue: Venue) -> None:
     call = ex.contract.functions.openSettlement(encode(data), b"", b"", b"head")
     with pytest.raises(Exception, match="0x") as caught:
         call.call({"from": venue.operator.address})
-    from contracts.transactions import decoded
-
     error = decoded(caught.value)
     assert (error.error, error.arguments) == (
         "DeadlineNotPassed",
@@ -286,3 +280,27 @@ def test_the_queue_is_cut_at_the_seal(venue: Venue) -> None:
     venue.finish(venue.open(venue.data(1, 1)))
     assert venue.exchange.progress().queue_settled == MAX_QUEUE + 4
     assert venue.entries[0] == QueueEntry(1, number, 0, KEY_ROOT)
+
+
+@pytest.mark.parametrize("worst", ["withdrawals", "missing"])
+def test_the_worst_batch_fits_the_opening(venue: Venue, verifier: str, worst: str) -> None:
+    """256 leaves that withdraw all of 14 assets or are all missing, with a full queue: 128 KiB and 2^24 gas do."""
+    parameters = replace(venue.config, assets=(AssetConfig(None, 1),) * 14, min_seal_interval=0, max_count=256)
+    exchange, _ = deploy_exchange(venue.operator, verifier, parameters)
+    full = replace(venue, exchange=exchange, entries=[])
+    sender, key, number = full.trader()
+    for _ in range(MAX_QUEUE - 1):
+        full.exchange.deposit(sender, 2, 1, value=1)
+        full.entries.append(QueueEntry(2, number, 2, (1, 0, 0, 0)))
+    full.seal(256)
+    accounts = range(2, 258)
+    holdings = tuple(Holding(account, asset, 2**62 - 1) for account in accounts for asset in range(14))
+    head = bytes(range(255)) * 107  # as long as a head of the largest tier
+    if worst == "withdrawals":
+        event = full.open(full.data(0, 1, balances=holdings, withdrawals=holdings), head=head)
+    else:
+        leaves = tuple(missing(0, account, charged=account == number) for account in accounts)
+        event = full.open(full.data(0, 1, balances=holdings, missing=leaves), sign(full, key, 0, leaves[0]), head)
+    opening = venue.w3.eth.get_transaction_receipt(event.origin.transaction)
+    print(worst, opening["gasUsed"], len(venue.w3.eth.get_transaction(event.origin.transaction)["input"]))
+    assert full.finish(event).queue_end == MAX_QUEUE

@@ -1,4 +1,4 @@
-"""The statement's own proofs on chain, in production parameters: they fit transactions, and false ones are refused."""
+"""The statement's own proofs on chain, in production parameters: they fit transactions; false ones fail."""
 
 from __future__ import annotations
 

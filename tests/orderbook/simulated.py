@@ -89,6 +89,9 @@ class SimulatedL1:
             self.mine()
         return self.block
 
+    def advance(self) -> None:
+        self.mine()
+
     def follow(self, after: int, block_hash: str) -> list[Event]:
         self._up()
         if after >= self.block:

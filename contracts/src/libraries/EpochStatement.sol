@@ -28,7 +28,7 @@ library EpochStatement {
         bytes32 beacon;
     }
 
-    /// @notice What the chain knows of the epoch.
+    /// @notice What the chain knows of the epoch. `headroom`: bytes to keep free behind the messages.
     struct Inputs {
         uint256 bus;
         uint256 venue;
@@ -42,6 +42,7 @@ library EpochStatement {
         bytes32 queueHash;
         Market[] markets;
         Batch[] batches;
+        uint256 headroom;
     }
 
     /// @notice What the epoch does. `references` are the prices after it; the missing leaves are
@@ -112,6 +113,9 @@ library EpochStatement {
         }
     }
 
+    /// @notice Bytes that are kept free before the messages, for the front of a call that carries them.
+    uint256 internal constant LEGROOM = 160;
+
     /// @dev Memory for as many messages as there can be. Messages are written front to back, the last write of each
     /// reaching beyond its end; what is left over stays allocated and is never read.
     function _reserve(uint256 dataLength, uint256 entriesLength, Inputs memory inputs)
@@ -121,10 +125,11 @@ library EpochStatement {
     {
         uint256 most = 2 + inputs.batches.length * (2 + inputs.markets.length) + dataLength / BALANCE
             + entriesLength / QUEUE_ENTRY;
+        uint256 room = (most * MESSAGE + inputs.headroom + 127) & ~uint256(31);
         assembly ("memory-safe") {
-            messages := mload(0x40)
+            messages := add(mload(0x40), LEGROOM)
             start := add(messages, 0x20)
-            mstore(0x40, add(start, and(add(mul(most, MESSAGE), 63), not(31))))
+            mstore(0x40, add(start, room))
         }
     }
 
@@ -244,46 +249,57 @@ library EpochStatement {
 
     function _balances(bytes calldata data, uint256 assets, Cursor memory cursor) private pure {
         uint256 count = _count(data, cursor, BALANCE, "balances");
-        uint256 previous = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 key = _position(data, cursor, assets, "balances", i, previous);
-            uint256 value = _load(data, cursor.offset + 4) >> 192;
-            cursor.offset += BALANCE;
-            require(value < AMOUNTS, IExchange.BadField("balances.value", i));
-            previous = key + 1;
-            _put(cursor, _four(8, key >> 8, uint8(key), value), 0, 0, 0);
-        }
+        _holdings(data, assets, cursor, 8, count, new bytes32[](0));
     }
 
     function _withdrawals(bytes calldata data, uint256 assets, Cursor memory cursor) private pure returns (bytes32) {
         uint256 count = _count(data, cursor, BALANCE, "withdrawals");
         bytes32[] memory leaves = new bytes32[](count);
-        uint256 previous = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 key = _position(data, cursor, assets, "withdrawals", i, previous);
-            uint256 amount = _load(data, cursor.offset + 4) >> 192;
-            leaves[i] = keccak256(data[cursor.offset:cursor.offset + BALANCE]);
-            cursor.offset += BALANCE;
-            require(amount > 0 && amount < AMOUNTS, IExchange.BadField("withdrawals.amount", i));
-            previous = key + 1;
-            _put(cursor, _four(9, key >> 8, uint8(key), amount), 0, 0, 0);
-        }
+        _holdings(data, assets, cursor, 9, count, leaves);
         return WithdrawalTree.root(leaves);
     }
 
-    /// @dev Reads (u24 account, u8 asset); `previous` is the key before it plus one.
-    function _position(
+    /// @dev A list of (u24 account, u8 asset, u64 units); with `leaves` it is the withdrawals, which are not zero and
+    /// whose tree leaves are kept. There may be thousands: the loop holds everything on the stack, allocates nothing,
+    /// and leaves it to `_refuse` to find out what is wrong.
+    function _holdings(
         bytes calldata data,
-        Cursor memory cursor,
         uint256 assets,
-        string memory field,
-        uint256 index,
-        uint256 previous
-    ) private pure returns (uint256 key) {
-        key = _load(data, cursor.offset) >> 224;
-        require((key >> 8) < ACCOUNTS, IExchange.BadField(field, index));
-        require(uint8(key) < assets, IExchange.BadField(field, index));
+        Cursor memory cursor,
+        uint256 tag,
+        uint256 count,
+        bytes32[] memory leaves
+    ) private pure {
+        uint256 offset = cursor.offset;
+        uint256 previous = 0;
+        uint256 least = leaves.length == 0 ? 0 : 1;
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 word = _load(data, offset);
+            uint256 key = word >> 224;
+            uint256 units = uint64(word >> 160);
+            if ((key >> 8) >= ACCOUNTS || uint8(key) >= assets || key < previous || units < least || units >= AMOUNTS) {
+                _refuse(tag == 8, assets, key, previous, i);
+            }
+            if (least == 1) leaves[i] = _hash12(word);
+            _put(cursor, _four(tag, key >> 8, uint8(key), units), 0, 0, 0);
+            previous = key + 1;
+            offset += BALANCE;
+        }
+        cursor.offset = offset;
+    }
+
+    function _hash12(uint256 word) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0x00, word)
+            hash := keccak256(0x00, BALANCE)
+        }
+    }
+
+    function _refuse(bool balances, uint256 assets, uint256 key, uint256 previous, uint256 index) private pure {
+        string memory field = balances ? "balances" : "withdrawals";
+        require((key >> 8) < ACCOUNTS && uint8(key) < assets, IExchange.BadField(field, index));
         require(key >= previous, IExchange.NotIncreasing(field, index));
+        revert IExchange.BadField(balances ? "balances.value" : "withdrawals.amount", index);
     }
 
     /// @dev Reads a list's u16 length and checks that the list is there.

@@ -54,7 +54,7 @@ library Folding {
                 if (arity > largest) largest = arity;
                 uint256 beta = Queries.extensionAt(o.extensionsFrom + 16 * (2 + i));
                 Head.store(p, arity);
-                Head.store(p + 32, G.inverseBase(1 << arity));
+                Head.store(p + 32, P - ((P - 1) >> arity)); // 1 / 2^arity
                 for (uint256 j; j <= arity; ++j) {
                     Head.store(p + 64 + 32 * j, beta);
                     beta = G.mul(beta, beta);

@@ -168,7 +168,7 @@ library Head {
     {
         unchecked {
             uint256 width = k.messageWidth;
-            uint256 powers = allocate(width + 4);
+            uint256 powers = allocate(width + 16);
             // entry j belongs to beta^(width - 1 - j), as two lanes: a1 << 137 | a0
             uint256 power = 1;
             for (uint256 j = width; j != 0; --j) {
@@ -195,14 +195,8 @@ library Head {
         pure
         returns (uint256 numerator, uint256 denominator)
     {
-        // per bus: length of its fields, and from bit 32 the address of the weight of its first field; 0: no such bus
         uint256 buses = k.buses;
-        uint256 infos = allocate(buses);
-        for (uint256 bus; bus < buses; ++bus) {
-            uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
-            uint256 info = (8 * width) | ((powers + 32 * (k.messageWidth - width)) << 32);
-            store(infos + 32 * bus, VerificationKeys.read(k.prefixesAt + bus, 1) == 255 ? 0 : info);
-        }
+        uint256 infos = messageInfos(k, prefixes, powers);
         uint256 from;
         uint256 bad;
         assembly ("memory-safe") {
@@ -212,44 +206,107 @@ library Head {
             let to := from
             for {} lt(p, end) {} {
                 let bus := byte(0, calldataload(p))
-                let info := mload(add(infos, shl(5, bus)))
-                if iszero(mul(lt(bus, buses), info)) {
+                let entry := add(infos, mul(192, bus))
+                if iszero(lt(bus, buses)) {
                     bad := TOP
                     break
                 }
-                let weight := shr(32, info)
-                info := add(p, and(info, 0xFFFF)) // the last byte of the message
+                let weight := mload(entry)
+                if iszero(weight) {
+                    bad := TOP
+                    break
+                }
                 p := add(p, 1)
                 let acc := 0
-                for { let full := sub(info, 30) } lt(p, full) { p := add(p, 32) } {
-                    let x := calldataload(p)
-                    if x {
-                        bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                        acc :=
-                            add(
-                                acc,
-                                add(
-                                    add(
-                                        mulmod(shr(192, x), mload(weight), LANES),
-                                        mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
-                                    ),
-                                    add(
-                                        mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
-                                        mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
-                                    )
-                                )
-                            )
-                    }
+                let x
+                // all but the last 16 fields or fewer
+                for { let rest := add(p, shr(48, weight)) } lt(p, rest) { p := add(p, 32) } {
+                    x := calldataload(p)
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    let w := and(weight, 0xFFFFFFFF)
+                    acc := add(acc, mulmod(shr(192, x), mload(w), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(w, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(w, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(w, 96)), LANES))
                     weight := add(weight, 128)
                 }
-                for {} lt(p, info) { p := add(p, 8) } {
-                    let x := shr(192, calldataload(p))
-                    bad := or(bad, shl(255, lt(0xFFFFFFFF00000000, x)))
-                    acc := add(acc, mulmod(x, mload(weight), LANES))
-                    weight := add(weight, 32)
+                let length := and(shr(32, weight), 0xFFFF)
+                weight := and(weight, 0xFFFFFFFF)
+                x := and(calldataload(p), mload(add(entry, 64)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(weight), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
+                                )
+                            )
+                        )
                 }
+                x := and(calldataload(add(p, 32)), mload(add(entry, 96)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(add(weight, 128)), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 160)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 192)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 224)), LANES)
+                                )
+                            )
+                        )
+                }
+                x := and(calldataload(add(p, 64)), mload(add(entry, 128)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(add(weight, 256)), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 288)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 320)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 352)), LANES)
+                                )
+                            )
+                        )
+                }
+                x := and(calldataload(add(p, 96)), mload(add(entry, 160)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(add(weight, 384)), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 416)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 448)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 480)), LANES)
+                                )
+                            )
+                        )
+                }
+                p := add(p, length)
                 // prefix - fingerprint; the lanes are below 2^137 and 2^74
-                let d := mload(add(prefixes, shl(5, bus)))
+                let d := mload(add(entry, 32))
                 mstore(
                     to,
                     or(
@@ -261,26 +318,43 @@ library Head {
             }
             bad := or(iszero(eq(p, end)), and(bad, TOP))
 
-            // n / d + 1 / e = (n e + d) / (d e)
+            // 1 / d is conjugate(d) / norm(d) with the norm in F, so the common denominator stays in F
             let n0 := 0
             let n1 := 0
-            let d0 := 1
-            let d1 := 0
+            denominator := 1
             for {} lt(from, to) { from := add(from, 32) } {
-                let e1 := mload(from)
-                let e0 := and(e1, 0xFFFFFFFFFFFFFFFF)
-                e1 := shr(128, e1)
-                let m := mod(add(d0, add(mul(n0, e0), mul(7, mul(n1, e1)))), P)
-                n1 := mod(add(d1, add(mul(n0, e1), mul(n1, e0))), P)
-                n0 := m
-                m := mod(add(mul(d0, e0), mul(7, mul(d1, e1))), P)
-                d1 := mod(add(mul(d0, e1), mul(d1, e0)), P)
-                d0 := m
+                let d1 := mload(from)
+                let d0 := and(d1, 0xFFFFFFFFFFFFFFFF)
+                d1 := sub(P, shr(128, d1))
+                let norm := mod(add(mul(d0, d0), sub(shl(137, P), mul(7, mul(d1, d1)))), P)
+                n0 := mod(add(mul(n0, norm), mul(d0, denominator)), P)
+                n1 := mod(add(mul(n1, norm), mul(d1, denominator)), P)
+                denominator := mulmod(denominator, norm, P)
             }
             numerator := or(shl(128, n1), n0)
-            denominator := or(shl(128, d1), d0)
         }
         if (bad != 0) revert IStarkErrors.Message();
+    }
+
+    /// Six words per bus: bytes of all fields but the last 16 or fewer (bit 48), bytes of these (bit 32) and the address of
+    /// the first field's weight, or 0 if no table uses the bus; prefix(bus); masks of the four words with the last fields.
+    function messageInfos(Key memory k, uint256 prefixes, uint256 powers) private pure returns (uint256 infos) {
+        unchecked {
+            infos = allocate(6 * k.buses);
+            for (uint256 bus; bus < k.buses; ++bus) {
+                uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
+                uint256 last = width == 0 ? 0 : ((width - 1) & 15) + 1;
+                uint256 info = ((8 * (width - last)) << 48) | ((8 * last) << 32)
+                    | (powers + 32 * (k.messageWidth - width));
+                uint256 entry = infos + 192 * bus;
+                store(entry, VerificationKeys.read(k.prefixesAt + bus, 1) == 255 ? 0 : info);
+                store(entry + 32, G.word(prefixes + 32 * bus));
+                for (uint256 i; i < 4; ++i) {
+                    uint256 fields = last > 4 * i ? last - 4 * i : 0;
+                    store(entry + 64 + 32 * i, fields > 3 ? type(uint256).max : ~(type(uint256).max >> (64 * fields)));
+                }
+            }
+        }
     }
 
     /// Constraints of every table (section 5.3, steps 5 to 10).

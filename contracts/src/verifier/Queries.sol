@@ -163,11 +163,17 @@ library Queries {
             uint256 lambda = extensionAt(o.extensionsFrom);
             uint256 ptr = Head.allocate(widest + 4);
             plan.lanesAt = ptr;
-            uint256 power = 1;
-            for (uint256 i; i <= widest; ++i) {
-                Head.store(ptr, (power & type(uint64).max) | ((power >> 128) << 137));
-                power = G.mul(power, lambda);
-                ptr += 32;
+            assembly ("memory-safe") {
+                let b0 := and(lambda, 0xFFFFFFFFFFFFFFFF)
+                let b1 := shr(128, lambda)
+                let a0 := 1
+                let a1 := 0
+                for { let end := add(ptr, shl(5, widest)) } iszero(gt(ptr, end)) { ptr := add(ptr, 32) } {
+                    mstore(ptr, or(shl(137, a1), a0))
+                    let next := mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
+                    a1 := mod(add(mul(a0, b1), mul(a1, b0)), P)
+                    a0 := next
+                }
             }
         }
     }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IStarkVerifier} from "../interfaces/IStarkVerifier.sol";
+import {EpochStatement} from "./EpochStatement.sol";
+
+/// @notice `IStarkVerifier.checkHead` without a second copy of the messages. They may be most of a megabyte, memory costs
+/// the square of its size, and the worst batch must fit one transaction.
+library HeadCall {
+    /// @param messages with the legroom and headroom of `EpochStatement.build`: the call is put together around them
+    /// @param headroom what was reserved behind the messages; at least `head.length`
+    /// @return state as the verifier returned it
+    function run(
+        IStarkVerifier verifier,
+        bytes32 vkHash,
+        bytes32 context,
+        bytes memory messages,
+        uint256 headroom,
+        bytes calldata head
+    ) internal view returns (bytes memory state) {
+        assert(head.length <= headroom && EpochStatement.LEGROOM >= 132);
+        bytes4 selector = IStarkVerifier.checkHead.selector;
+        assembly ("memory-safe") {
+            let padded := and(add(mload(messages), 31), not(31))
+            let front := sub(messages, 132)
+            mstore(front, selector)
+            mstore(add(front, 4), vkHash)
+            mstore(add(front, 36), context)
+            mstore(add(front, 68), 128)
+            mstore(add(front, 100), add(160, padded))
+            let tail := add(add(messages, 32), padded)
+            mstore(tail, head.length)
+            calldatacopy(add(tail, 32), head.offset, head.length)
+            let size := add(sub(add(tail, 32), front), and(add(head.length, 31), not(31)))
+            let done := staticcall(gas(), verifier, front, size, 0, 0)
+            let answer := mload(0x40)
+            returndatacopy(answer, 0, returndatasize())
+            if iszero(done) { revert(answer, returndatasize()) }
+            // bytes as the only result: offset 32, length, content
+            if or(lt(returndatasize(), 64), iszero(eq(mload(answer), 32))) { revert(0, 0) }
+            state := add(answer, 32)
+            if gt(add(mload(state), 64), returndatasize()) { revert(0, 0) }
+            mstore(0x40, and(add(add(answer, returndatasize()), 31), not(31)))
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Measurements behind `sealbook bench` (``docs/benchmarks.md``)."""

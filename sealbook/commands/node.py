@@ -1,0 +1,266 @@
+"""``sealbook node``: run a venue."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from commitments.receipts import SigningKey
+from orderbook.attest import read_key
+from orderbook.errors import OrderbookError
+from orderbook.gateway import Gateway
+from orderbook.journal import Journal
+from orderbook.node import Node, replay
+from orderbook.parameters import VenueParameters
+from orderbook.prover_runner import ProcessProver
+from orderbook.settings import Settings
+from orderbook.state import VenueState
+from orderbook.vault import Vault
+
+_DESCRIPTION = """\
+Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
+clear by the published rule, prove, and settle on L1.
+
+A batch goes through COMMIT, SEAL, REVEAL, BEACON, CLEAR, PROVE and SETTLE. It closes when it
+is --batch-seconds old (and holds a commitment, or deposits wait), when it holds
+--batch-commitments, or when the operator's session asks for it (message seal_now).
+While one batch is proven, the next ones collect.
+"""
+_EPILOG = """\
+examples:
+  sealbook node --rpc http://127.0.0.1:8545 --contract 0x... --operator-key operator.key --data ./venue
+  sealbook node ... --batch-seconds 30 --batches-per-epoch 4      prove four batches together
+  sealbook node ... --batch-seconds 0 --batch-commitments 10      close when ten have committed
+
+files in --data:
+  journal.sqlite3   every event, on disk before it is acknowledged; the node resumes from it
+  journal.key       the key under which reveals are encrypted there; without it the journal cannot be read
+  epochs/           settlement packages, to be sent again if need be
+
+The operator key file holds 64 hex digits and must be readable by its owner only (mode 600).
+Exit status: 0 after Ctrl-C, 2 if the node cannot start, 1 if it had to stop.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``node`` to the command line."""
+    parser = subparsers.add_parser(
+        "node",
+        help="run a venue: collect, seal, clear, prove and settle batches",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    chain = parser.add_argument_group("L1")
+    chain.add_argument("--rpc", required=True, metavar="URL", help="JSON-RPC endpoint")
+    chain.add_argument("--contract", required=True, metavar="ADDRESS", help="the exchange contract")
+    chain.add_argument("--chain-id", type=int, metavar="N", help="refuse any other chain")
+    chain.add_argument("--profile", metavar="NAME", help="finality and limits; default: by chain id")
+    chain.add_argument(
+        "--mine-seconds",
+        type=_seconds,
+        metavar="S",
+        help="development chains only: make a block this often while one is waited for",
+    )
+    venue = parser.add_argument_group("venue")
+    venue.add_argument("--data", required=True, type=Path, metavar="DIR", help="journal and proofs")
+    venue.add_argument(
+        "--operator-key", required=True, type=Path, metavar="FILE", help="key of the contract's operator"
+    )
+    venue.add_argument(
+        "--listen",
+        default="127.0.0.1:9545",
+        type=_address,
+        metavar="HOST:PORT",
+        help="default: 127.0.0.1:9545",
+    )
+    batches = parser.add_argument_group("batches")
+    batches.add_argument(
+        "--batch-seconds",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="age at which a batch closes; 0: not by age",
+    )
+    batches.add_argument(
+        "--batch-commitments", type=_count, metavar="N", help="commitments at which a batch closes"
+    )
+    batches.add_argument(
+        "--batches-per-epoch",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="batches proven together (default 1, at most 16)",
+    )
+    batches.add_argument(
+        "--epoch-seconds",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="prove fewer after this time (default 300)",
+    )
+    parser.add_argument(
+        "--poll-seconds", type=_seconds, default=0.5, metavar="S", help="how often L1 is read"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until Ctrl-C; the exit status."""
+    _set_up_logging(options.json)
+    log = logging.getLogger("sealbook.node")
+    try:
+        node, journal = _prepare(options)
+    except OrderbookError as error:
+        _complain(options, error)
+        return 2
+    try:
+        asyncio.run(_serve(node, options))
+    except OrderbookError as error:
+        _complain(options, error)
+        return 2 if error.code in ("port_busy", "cannot_listen") else 1
+    finally:
+        journal.close()
+    log.info("stopped; everything acknowledged is in %s", options.data)
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
+    """Everything that can fail before the node serves."""
+    log = logging.getLogger("sealbook.node")
+    settings = Settings(
+        data=options.data,
+        host=options.listen[0],
+        port=options.listen[1],
+        batch_seconds=options.batch_seconds or None,
+        batch_commitments=options.batch_commitments,
+        batches_per_epoch=min(options.batches_per_epoch, 16),
+        epoch_seconds=options.epoch_seconds,
+        poll_seconds=options.poll_seconds,
+        mine_seconds=options.mine_seconds,
+    )
+    operator: SigningKey = read_key(options.operator_key)
+    gateway = Gateway(options.rpc, options.contract, operator, options.chain_id, options.profile)
+    parameters = gateway.parameters()
+    log.info(
+        "exchange %s on chain %d, operator %s", parameters.contract, parameters.chain_id, operator.address
+    )
+    journal, state, count = _open_journal(settings, parameters)
+    if count:
+        open_ = len(state.lifecycle.batches) - 1
+        log.info(
+            "resumed from %d journaled events: batch %d is open, %d settled",
+            count,
+            open_,
+            state.lifecycle.settled,
+        )
+    prover = ProcessProver(
+        gateway.tiers(), lambda first, done: log.debug("proving from batch %d: %.0f%%", first, 100 * done)
+    )
+    return Node(settings, state, journal, gateway, prover, operator), journal
+
+
+def _open_journal(settings: Settings, parameters: VenueParameters) -> tuple[Journal, VenueState, int]:
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    vault = Vault.at(settings.vault_key, create=not settings.journal.exists())
+    journal = Journal(settings.journal, vault, f"{parameters.chain_id}:{parameters.contract}")
+    state = VenueState(parameters)
+    try:
+        return journal, state, replay(state, journal)
+    except OrderbookError:
+        journal.close()
+        raise
+
+
+async def _serve(node: Node, options: argparse.Namespace) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+
+    def ready(port: int) -> None:
+        host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
+        url = f"ws://{host}:{port}"
+        logging.getLogger("sealbook.node").info("listening on %s", url, extra={"url": url})
+
+    try:
+        await node.run(ready)
+    except asyncio.CancelledError:
+        return
+
+
+def _complain(options: argparse.Namespace, error: OrderbookError) -> None:
+    if options.json:
+        line = {"error": {"code": error.code, "message": str(error), "field": error.field}}
+        print(json.dumps(line), file=sys.stderr, flush=True)
+    else:
+        print(f"sealbook node: {error} [{error.code}]", file=sys.stderr, flush=True)
+
+
+class _Lines(logging.Formatter):
+    """``12:00:00 message  key=value ...``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f"  {key}={value}" for key, value in _extra(record).items())
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        text = f"{clock} {level}{record.getMessage()}{fields}"
+        return text if record.exc_info is None else f"{text}\n{self.formatException(record.exc_info)}"
+
+
+class _Objects(logging.Formatter):
+    """One JSON object per record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {"time": record.created, "level": record.levelname.lower()}
+        line |= {"logger": record.name, "message": record.getMessage(), **_extra(record)}
+        if record.exc_info is not None:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "websocket"}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _set_up_logging(as_json: bool) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Objects() if as_json else _Lines())
+    root = logging.getLogger("sealbook")
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    logging.getLogger("sealbook.websockets").setLevel(logging.WARNING)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return (host.strip("[]"), int(port))

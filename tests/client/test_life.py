@@ -1,0 +1,316 @@
+"""Orders on the way from the commitment to the settlement, through the real node (without proofs)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from client.chain import SealedBatch
+from client.errors import (
+    InsufficientBalance,
+    KeyFileError,
+    OrderEnded,
+    StateError,
+    VenueMismatch,
+    VenueUnreachable,
+)
+from client.orders import buy, sell, withdrawal
+from client.states import (
+    Cancelled,
+    Cleared,
+    Committed,
+    Created,
+    OrderHandle,
+    Rejected,
+    Revealed,
+    RevealMissed,
+    Sealed,
+    Settled,
+    Unfilled,
+)
+from client.store import Store
+from client.venue import Venue
+from orderbook.node import Node
+from tests.orderbook.simulated import SimulatedL1, running
+
+from .conftest import Trader, url_of
+
+
+@pytest.fixture
+def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("a1", tmp_path, l1, venue)
+
+
+@pytest.fixture
+def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("b0", tmp_path, l1, venue)
+
+
+async def end(handle: OrderHandle) -> object:
+    return [state async for state in handle][-1]
+
+
+async def until_sealed(node: Node, batch: int = 0) -> None:
+    while node.state.lifecycle.batch(batch).seal is None:
+        await asyncio.sleep(0.01)
+
+
+async def test_two_orders_from_created_to_settled(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader
+) -> None:
+    async with running(tmp_path, l1) as node, alice.funded(node) as one, bob.funded(node) as two:
+        (bid,) = await one.commit([buy("ETH/USD", "0.005", "2.1")])
+        offer, out = await two.commit([sell("ETH/USD", 3, 1_900), withdrawal("USD", "7.5")])
+        node.seal_now()
+        states = [state async for state in bid]
+        assert [type(s) for s in states] == [Created, Committed, Sealed, Revealed, Cleared, Settled]
+        transaction = l1.events[-1][1].transactions[0] if hasattr(l1.events[-1][1], "transactions") else ""
+        assert states[-2:] == [Cleared(2_100, 3, 6), Settled(2_100, 3, 6, transaction, True)]
+        assert await offer.settled() == Settled(2_100, 3, 6, transaction, True)
+        assert await out.settled() == Settled(None, 7_500_000, 0, transaction, True)
+        assert (one.problems, two.problems) == ({}, {})
+        balances = await two.balances()
+        assert balances["ETH"].settled == balances["ETH"].pending == Decimal("9.997")
+        assert balances["USD"].settled == Decimal("92.506294")
+        assert balances["USD"].proven
+
+
+async def test_an_order_without_a_match_ends_unfilled(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        settled = await order.settled()
+        assert isinstance(settled, Unfilled)
+        assert (settled.fill, settled.fee, settled.verified) == (0, 0, True)
+
+
+async def test_replacing_and_cancelling(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        with pytest.raises(StateError, match="holds no commitment") as none:
+            await client.cancel()
+        assert none.value.code == "no_commitment"
+        (first,) = await client.commit([buy("ETH/USD", 1, 200)])
+        with pytest.raises(StateError) as held:
+            await client.commit([buy("ETH/USD", 2, 200)])
+        assert (held.value.code, held.value.advice) == ("commitment_open", "use replace() or cancel()")
+        with pytest.raises(StateError) as open_:
+            await client.rekey(log_size=4)
+        assert open_.value.code == "commitment_open"
+        ladder = await client.quote([buy("ETH/USD", 1, price) for price in range(200, 263)])
+        assert await end(first) == Cancelled("replaced")
+        await client.cancel()
+        assert await end(ladder[0]) == Cancelled("cancelled")
+        (last,) = await client.commit([buy("ETH/USD", 4, 200)])
+        assert last.batch == first.batch == 0
+        node.seal_now()
+        assert isinstance(await last.settled(), Unfilled)
+        with pytest.raises(OrderEnded) as ended:
+            await first.settled()
+        assert (ended.value.code, ended.value.state) == ("order_cancelled", Cancelled("replaced"))
+        leaf = node.state.lifecycle.batch(0).leaves
+        assert leaf is not None
+        assert [(x.account, x.sequence) for x in leaf] == [(2, 4)]
+
+
+async def test_a_restarted_client_reveals_what_an_earlier_run_committed(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader
+) -> None:
+    l1.auto_mine = False
+    async with running(tmp_path, l1) as node:
+        async with alice.funded(node) as client:
+            await client.commit([sell("ETH/USD", 3, 1_900)])
+        node.seal_now()
+        await until_sealed(node)
+        async with alice.running(url_of(node)) as client:
+            ((order,),) = client.commitments
+            assert order.entry.quantity == 3
+            await order.revealed()
+        l1.auto_mine = True
+        async with alice.running(url_of(node)) as client:
+            ((order,),) = client.commitments
+            assert isinstance(await order.settled(), Unfilled)
+            assert client.commitments == ()
+
+
+async def test_nothing_is_revealed_before_the_own_l1_says_that_the_seal_is_final(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader
+) -> None:
+    l1.auto_mine = False
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        alice.chain.lag = 2
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        await until_sealed(node)
+        for _ in range(5):
+            await client._agent._try(client._store.pending()[0])  # type: ignore[union-attr]
+        assert isinstance(order.state, Committed)
+        assert node.state.lifecycle.batch(0).reveals == {}
+        l1.mine(2)
+        assert await order.sealed() == Sealed(l1.block - 2, 0)
+        await order.revealed()
+
+
+async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader
+) -> None:
+    l1.auto_mine = False
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        alice.chain.lag = 100
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        await until_sealed(node)
+        l1.mine(4)
+        assert await end(order) == RevealMissed("seal_not_final")
+        alice.chain.lag = 0
+        l1.auto_mine = True
+        while client._store.pending():
+            await asyncio.sleep(0.02)
+        record = client._store.batch(0)
+        assert record is not None
+        assert record.result is not None
+        assert (record.result.outcome, record.result.charged, record.verified) == ("missing", 1_000, True)
+        assert (await client.balances())["USD"].settled == Decimal("99.999")
+
+
+async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    l1.auto_mine = False
+    true = alice.chain.batch
+
+    def other(number: int) -> SealedBatch | None:
+        seal = true(number)
+        return None if seal is None else dataclasses.replace(seal, root=(1, 2, 3, 4))
+
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        monkeypatch.setattr(alice.chain, "batch", other)
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        await until_sealed(node)
+        while 0 not in client.problems:
+            await asyncio.sleep(0.01)
+        assert client.problems[0].code == "wrong_root"
+        l1.mine(4)
+        assert await end(order) == RevealMissed("wrong_root")
+        assert node.state.lifecycle.batch(0).reveals == {}
+
+
+async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader
+) -> None:
+    async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as clients:
+        node = await first.enter_async_context(running(tmp_path, l1))
+        port = node.server.port
+        client = await clients.enter_async_context(alice.funded(node))
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        await first.aclose()
+        with pytest.raises(VenueUnreachable) as down:
+            await client.commit([buy("ETH/USD", 1, 200)], within=0.2)
+        assert (down.value.code, down.value.retryable, down.value.outcome_known) == (
+            "venue_unreachable",
+            True,
+            True,
+        )
+        async with running(tmp_path, l1, port=port) as node:
+            node.seal_now()
+            assert isinstance(await order.settled(), Unfilled)
+
+
+async def test_a_rekey_takes_effect_with_the_queue(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        for _ in range(2):
+            (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+            node.seal_now()
+            assert isinstance(await order.settled(), Unfilled)
+        await client.rekey(log_size=5)
+        assert client._store.key_trees() == ((0, 10), (2, 5))
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        assert isinstance(await order.settled(), Unfilled)
+        assert node.state.key_root(2, 2) == client._ring.roots[-1]
+        assert node.state.key_root(2, 1) == client._ring.roots[0]
+
+
+async def test_balance_is_checked_before_anything_is_sent(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path, l1) as node, alice.funded(node, "1", "0.0005") as client:
+        with pytest.raises(InsufficientBalance) as short:
+            await client.commit([sell("ETH/USD", "0.6", "2"), sell("ETH/USD", "0.6", "3")])
+        assert str(short.value).startswith("orders[1] debits up to 0.600 ETH and 0.400 are left")
+        assert short.value.field == "orders[1]"
+        made = await client.commit([sell("ETH/USD", "0.6", "2")])
+        assert made.warnings == ("less than the miss fee of 0.001000 USD: orders will be dropped, withdrawals not",)
+        node.seal_now()
+        assert await end(made[0]) == Rejected("miss_fee_cover")
+
+
+async def test_the_seed_and_the_salt_never_reach_the_log(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        (record,) = client._store.commitments(0)
+        node.seal_now()
+        await order.settled()
+    said = caplog.text + repr([client, alice.keys, record, order, client._ring])
+    for secret in (alice.keys.seed.reveal().hex(), f"{record.salt[0]:x}", str(record.salt[0])):
+        assert secret not in said
+
+
+async def test_a_store_and_keys_of_another_account_are_refused(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader
+) -> None:
+    async with running(tmp_path, l1) as node:
+        async with alice.funded(node), bob.funded(node):
+            pass
+        alice.path = bob.path
+        with pytest.raises(Exception, match="belongs to account 3") as foreign:
+            async with alice.running(url_of(node)):
+                pass
+        assert foreign.value.code == "store_foreign"  # type: ignore[attr-defined]
+        alice.keys = bob.keys
+        with pytest.raises(StateError) as wrong:
+            async with alice.running(url_of(node)):
+                pass
+        assert wrong.value.code == "wrong_commit_key"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("chain_id", 1), ("number", 5), ("operator", "0x" + "99" * 20), ("contract", "0x" + "98" * 20)]
+)
+async def test_another_venue_is_refused(
+    tmp_path: Path, l1: SimulatedL1, venue: Venue, field: str, value: object
+) -> None:
+    trader = Trader("a1", tmp_path, l1, dataclasses.replace(venue, **{field: value}))
+    async with running(tmp_path, l1) as node:
+        with pytest.raises(VenueMismatch) as mismatch:
+            async with trader.running(url_of(node)):
+                pass
+    assert mismatch.value.field == {"number": "venue"}.get(field, field)
+    assert not mismatch.value.retryable
+
+
+async def test_a_key_tree_that_does_not_cover_the_batch(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with running(tmp_path, l1) as node, alice.running(url_of(node)) as client:
+        await client.register(log_size=0)
+        await client.deposit("USD", 10_000_000)
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        await order.settled()
+        with pytest.raises(KeyFileError) as beyond:
+            await client.commit([buy("ETH/USD", 1, 200)])
+        assert (beyond.value.code, beyond.value.advice) == ("key_range", "call rekey()")
+        assert client.commitments == ()
+
+
+def test_a_store_is_for_one_process(tmp_path: Path) -> None:
+    with Store(tmp_path / "s"), pytest.raises(Exception, match="another process") as locked:
+        Store(tmp_path / "s")
+    assert locked.value.code == "store_locked"  # type: ignore[attr-defined]
