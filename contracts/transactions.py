@@ -53,14 +53,15 @@ class Sender:
         :raises TransactionTooLargeError: before anything is sent
         """
         with self._lock:
+            tip = 1 if self.profile.mines_on_demand else int(self.w3.eth.max_priority_fee)
             base_fee = int(self.w3.eth.get_block("latest").get("baseFeePerGas", 0))
             fields: dict[str, Any] = {
                 "type": 2,
                 "chainId": self.chain_id,
                 "nonce": self.w3.eth.get_transaction_count(self._account.address, "pending"),
                 "gas": min(gas, self.profile.max_transaction_gas),
-                "maxPriorityFeePerGas": 1,
-                "maxFeePerGas": 4 * base_fee + 1,
+                "maxPriorityFeePerGas": tip,
+                "maxFeePerGas": 4 * base_fee + tip,
                 "value": value,
                 "data": data,
             }

@@ -97,9 +97,7 @@ class Desk:
             case Login():
                 return self._login(session, request)
             case Commit():
-                return await self._commit(
-                    _account(session), request, digest_of(request.commitment, "commitment")
-                )
+                return await self._commit(_account(session), request, digest_of(request.commitment, "commitment"))
             case Cancel():
                 return await self._commit(_account(session), request, ZERO)
             case GetPath():
@@ -194,9 +192,7 @@ class Desk:
             root=hex_digest(seal.root),
             count=seal.count,
             index=index,
-            siblings=tuple(
-                hex_digest(node) for node in commitment_path(self._state.parameters.venue, batch, index)
-            ),
+            siblings=tuple(hex_digest(node) for node in commitment_path(self._state.parameters.venue, batch, index)),
         )
 
     async def _reveal(self, account: int, request: Reveal) -> Acknowledgement | Refusal:
@@ -211,15 +207,9 @@ class Desk:
             return self._refusal(request, account, leaf.commitment, error.reason, str(error))
         earlier = batch.reveals.get(account)
         if earlier is None:
-            if batch.reveals_ended or self._floor.head() > (
-                self._state.lifecycle.reveal_until(batch.number) or 0
-            ):
-                return self._refusal(
-                    request, account, leaf.commitment, "late", "the reveal deadline has passed"
-                )
-            acknowledgement = self._operator.sign(
-                self._domain.acknowledgement(batch.number, account, leaf.commitment)
-            )
+            if batch.reveals_ended or self._floor.head() > (self._state.lifecycle.reveal_until(batch.number) or 0):
+                return self._refusal(request, account, leaf.commitment, "late", "the reveal deadline has passed")
+            acknowledgement = self._operator.sign(self._domain.acknowledgement(batch.number, account, leaf.commitment))
             earlier = msgspec.structs.replace(reveal, acknowledgement=acknowledgement)
             await self._floor.record([earlier])
         else:

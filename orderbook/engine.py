@@ -91,9 +91,7 @@ class _Clearing:
                 for (account, asset), units in sorted(self.touched.items())
                 if units != self.ledger.balance(account, asset)
             ),
-            withdrawals=tuple(
-                (account, asset, units) for (account, asset), units in sorted(self.withdrawals.items())
-            ),
+            withdrawals=tuple((account, asset, units) for (account, asset), units in sorted(self.withdrawals.items())),
         )
 
     def _balance(self, account: int, asset: int) -> int:
@@ -132,9 +130,7 @@ class _Clearing:
         draw_ = draw(self.batch.beacon.beacon, index) if self.batch.beacon is not None else 0
         places, rows = [], []
         for account in accounts:
-            for position, (entry, admitted) in enumerate(
-                zip(account.entries, account.admitted, strict=False)
-            ):
+            for position, (entry, admitted) in enumerate(zip(account.entries, account.admitted, strict=False)):
                 if admitted and entry.kind != EntryKind.WITHDRAWAL and entry.market == index:
                     places.append((account, position))
                     rows.append((entry.kind, entry.price, entry.quantity))

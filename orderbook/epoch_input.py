@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from commitments.hashing import empty_roots
 from commitments.state import StateTree
-from commitments.types import SLOTS, STATE_DEPTH
+from commitments.types import COMMITMENT_DEPTH, SLOTS, STATE_DEPTH
 from proofs.params import FEE_ACCOUNT, INSURANCE_ACCOUNT
 from proofs.statement.kinds import Kind, QueueKind
-from proofs.statement.public import draw
+from proofs.statement.public import BatchContext, EpochContext, MarketContext, draw
+from proofs.statement.public import QueueEntry as PublicQueueEntry
 from proofs.statement.witness.inputs import (
     BatchInput,
     Entry,
@@ -36,7 +38,7 @@ class TreePart:
     @classmethod
     def of(cls, tree: StateTree, accounts: Iterable[int]) -> TreePart:
         """What proving changes of these accounts reads."""
-        places = set()
+        places: set[tuple[int, int]] = set()
         for account in accounts:
             for height in range(STATE_DEPTH + 1):
                 first, count = (SLOTS * account) >> height, max(1, SLOTS >> height)
@@ -72,6 +74,35 @@ def epoch_input(state: VenueState, first: int, last: int) -> EpochInput:
             )
             for batch, queue in zip(batches, queues, strict=True)
         ),
+    )
+
+
+def epoch_context(state: VenueState, first: int, last: int) -> EpochContext:
+    """What L1 knows of the same batches."""
+    parameters = state.parameters
+    return EpochContext(
+        venue=parameters.venue,
+        miss_fee=parameters.miss_fee,
+        fee_asset=parameters.fee_asset,
+        assets=len(parameters.assets),
+        empty_root=empty_roots(COMMITMENT_DEPTH)[COMMITMENT_DEPTH],
+        old_root=state.tree.root,
+        markets=tuple(
+            MarketContext(m.base, m.quote, m.lower, m.upper, m.fee_ppm, reference)
+            for m, reference in zip(parameters.markets, state.settled_references, strict=True)
+        ),
+        batches=tuple(_batch_context(state, batch) for batch in state.epoch(first, last)),
+    )
+
+
+def _batch_context(state: VenueState, batch: Batch) -> BatchContext:
+    assert batch.seal is not None
+    queue = state.registry.entries(*state.lifecycle.queue_span(batch.number))
+    return BatchContext(
+        root=batch.seal.root,
+        count=batch.seal.count,
+        queue=tuple(PublicQueueEntry(e.kind, e.account, e.asset, e.values) for e in queue),
+        beacon=batch.beacon.beacon if batch.beacon is not None else bytes(32),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import requests
 from eth_account import Account
+from hexbytes import HexBytes
 from web3.exceptions import Web3Exception
 
 from commitments.receipts import SigningKey
@@ -96,8 +97,7 @@ class Gateway:
             version=fixed.version,
             assets=tuple(AssetParameters(a.token or NATIVE, a.unit) for a in assets),
             markets=tuple(
-                MarketParameters(m.base, m.quote, m.lower, m.upper, m.fee_ppm, m.initial_reference)
-                for m in markets
+                MarketParameters(m.base, m.quote, m.lower, m.upper, m.fee_ppm, m.initial_reference) for m in markets
             ),
             max_count=fixed.max_count,
             miss_fee=fixed.miss_fee,
@@ -134,9 +134,7 @@ class Gateway:
                     field="finalized",
                 )
             if after >= 0 and self._hash(after) != block_hash:
-                raise ChainMismatchError(
-                    f"block {after} was final and has another hash now", field="finalized"
-                )
+                raise ChainMismatchError(f"block {after} was final and has another hash now", field="finalized")
             if after == final:
                 return []
             first, last = after + 1, min(final, after + FOLLOW_BLOCKS)
@@ -167,13 +165,13 @@ class Gateway:
             found.append((t.origin.block, t.origin.log_index, self._settled(t.id, t.effects, t.origin.block)))
         return [event for _, _, event in sorted(found, key=lambda item: item[:2])]
 
-    def _settled(self, id: bytes, effects: Effects, block: int) -> EpochSettled:
+    def _settled(self, ticket: bytes, effects: Effects, block: int) -> EpochSettled:
         """A settlement with all its transactions and their gas."""
         exchange, first = self._exchange, effects.first_batch
         start = exchange.batch(first).seal_block
-        hashes = [h.origin.transaction for h in exchange.heads_checked(start, block, id=id)]
-        hashes += [q.origin.transaction for q in exchange.queries_checked(start, block, id=id)]
-        hashes += [s.origin.transaction for s in exchange.settled(block, block, id=id)]
+        hashes = [h.origin.transaction for h in exchange.heads_checked(start, block, id=ticket)]
+        hashes += [q.origin.transaction for q in exchange.queries_checked(start, block, id=ticket)]
+        hashes += [s.origin.transaction for s in exchange.settled(block, block, id=ticket)]
         unique = list(dict.fromkeys(hashes))
         eth = self._endpoint.w3.eth
         return EpochSettled(
@@ -182,7 +180,7 @@ class Gateway:
             root=unpack_digest(effects.new_root),
             block=block,
             transactions=tuple("0x" + h.hex() for h in unique),
-            gas=sum(int(eth.get_transaction_receipt(h)["gasUsed"]) for h in unique),  # type: ignore[arg-type]
+            gas=sum(int(eth.get_transaction_receipt(HexBytes(h))["gasUsed"]) for h in unique),
         )
 
     # ------------------------------------------------------------------------------------------ writing
@@ -194,13 +192,9 @@ class Gateway:
             if sealed > batch:
                 return
             if sealed < batch:
-                raise ChainMismatchError(
-                    f"L1 expects batch {sealed}, the journal seals batch {batch}", field="batch"
-                )
+                raise ChainMismatchError(f"L1 expects batch {sealed}, the journal seals batch {batch}", field="batch")
             if batch:
-                earliest = (
-                    self._exchange.batch(batch - 1).seal_block + self._exchange.parameters().min_seal_interval
-                )
+                earliest = self._exchange.batch(batch - 1).seal_block + self._exchange.parameters().min_seal_interval
                 if self._endpoint.heights()[0] + 1 < earliest:
                     raise GatewayError(
                         f"batch {batch} can be sealed from block {earliest} on",
@@ -247,7 +241,7 @@ class Gateway:
         for opened in self._exchange.heads_checked(start, firstBatch=package.first):
             if opened.public_data != package.public_data:
                 continue
-            transaction = self._endpoint.w3.eth.get_transaction(opened.origin.transaction)  # type: ignore[arg-type]
+            transaction = self._endpoint.w3.eth.get_transaction(HexBytes(opened.origin.transaction))
             if self._exchange.decode_open(bytes(transaction["input"])).head == package.head:
                 return opened
         return None

@@ -42,7 +42,7 @@ class Journal:
         self._path = path
         self._vault = vault
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(AnyEvent)
+        self._decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
             try:
@@ -103,9 +103,7 @@ class Journal:
         chain, expected = _START, 0
         deleted = self._settled_reveals()
         try:
-            cursor = self._database.execute(
-                "SELECT number, batch, kind, payload, chain FROM events ORDER BY number"
-            )
+            cursor = self._database.execute("SELECT number, batch, kind, payload, chain FROM events ORDER BY number")
             for number, batch, kind, payload, recorded in cursor:
                 if number != expected:
                     raise JournalError(f"{self._path}: record {expected} is lost", code="journal_corrupt")
@@ -163,9 +161,7 @@ class Journal:
         database.execute("COMMIT")
 
     def _tail(self) -> tuple[int, bytes]:
-        row = self._database.execute(
-            "SELECT number, chain FROM events ORDER BY number DESC LIMIT 1"
-        ).fetchone()
+        row = self._database.execute("SELECT number, chain FROM events ORDER BY number DESC LIMIT 1").fetchone()
         return (0, _START) if row is None else (row[0] + 1, row[1])
 
     def _settled_reveals(self) -> int:

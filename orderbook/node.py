@@ -20,20 +20,19 @@ from .clock import BatchClock
 from .desk import Desk
 from .engine import clear_batch
 from .epochs import EpochStore, Prover
-from .errors import ChainMismatchError, OrderbookError, RequestError
+from .errors import ChainMismatchError, OrderbookError, ProverError, RequestError
 from .events import (
     AnyEvent,
     BatchCleared,
     BatchClosed,
     BatchOpened,
     BatchSealed,
+    BeaconRecorded,
     ChainFollowed,
-    CommitmentAccepted,
     EpochClosed,
     EpochProven,
     EpochSettled,
     Event,
-    RevealAccepted,
     RevealsEnded,
 )
 from .journal import Journal
@@ -45,12 +44,14 @@ from .recorder import Recorder
 from .server import Server
 from .settings import Settings
 from .state import VenueState
+from .threads import blocking
 from .wire import hex_digest
 
 log = logging.getLogger("sealbook.node")
 T = TypeVar("T")
 _CURSOR_BLOCKS = 256
 """Blocks without an event of the contract after which the journal notes how far L1 was followed."""
+_TOO_MUCH = ("epoch_too_large", "prover_memory")
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -79,6 +80,7 @@ class Node:
         self._head = state.followed.block if state.followed is not None else 0
         self._mined_at = time.monotonic()
         self._changed = asyncio.Event()
+        self._applied = asyncio.Event()
         self._running: dict[Duty, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] | None = None
 
@@ -88,6 +90,8 @@ class Node:
         """Apply events in memory at once; return when they are on disk."""
         for event in events:
             self.state.apply(event)
+        self._applied.set()
+        self._applied = asyncio.Event()
         done = self._recorder.submit(events)
         self._changed.set()
         await done
@@ -154,7 +158,7 @@ class Node:
 
     async def _catch_up(self) -> None:
         """Read all of L1 up to now before the first client is served."""
-        target = await asyncio.to_thread(self._l1.head)
+        target = await blocking(self._l1.head)
         while await self._follow_once() and self._cursor is not None and self._cursor.block < target:
             pass
 
@@ -184,13 +188,13 @@ class Node:
         now = time.monotonic()
         if self._settings.mine_seconds is not None and now >= self._mined_at + self._settings.mine_seconds:
             self._mined_at = now
-            await asyncio.to_thread(self._l1.advance)
+            await blocking(self._l1.advance)
 
     async def _follow_once(self) -> bool:
         """Take over what became final on L1; whether anything did."""
         after, known = (self._cursor.block, self._cursor.hash) if self._cursor is not None else (-1, "")
-        self._head = max(self._head, await asyncio.to_thread(self._l1.head))
-        events = await asyncio.to_thread(self._l1.follow, after, known)
+        self._head = max(self._head, await blocking(self._l1.head))
+        events = await blocking(self._l1.follow, after, known)
         if not events:
             return False
         for event in events:
@@ -262,23 +266,21 @@ class Node:
     async def _once(self, duty: Duty) -> None:
         lifecycle = self.state.lifecycle
         match duty:
-            case Open(batch):
-                await self.record([BatchOpened(batch, time.time())])
+            case Open(number):
+                await self.record([BatchOpened(number, time.time())])
             case Seal(number):
-                batch = lifecycle.batch(number)
-                await asyncio.to_thread(self._l1.seal, number, self._root(batch), len(batch.leaves or ()))
-                await self._until(lambda: batch.seal is not None)
+                closed = lifecycle.batch(number)
+                await blocking(self._l1.seal, number, self._root(closed), len(closed.leaves or ()))
+                await self._until(lambda: closed.seal is not None)
             case AwaitReveals(number):
                 await self.record([RevealsEnded(number, self._head)])
             case Draw(number):
-                await asyncio.to_thread(self._l1.record_beacon, number)
+                await blocking(self._l1.record_beacon, number)
                 await self._until(lambda: lifecycle.batch(number).drawn)
             case Clear(number):
                 queue = self.state.registry.entries(*lifecycle.queue_span(number))
-                ledger, batch = self.state.ledger, lifecycle.batch(number)
-                await self.record(
-                    [await asyncio.to_thread(clear_batch, self.state.parameters, ledger, queue, batch)]
-                )
+                open_, ledger = lifecycle.batch(number), self.state.ledger
+                await self.record([await blocking(clear_batch, self.state.parameters, ledger, queue, open_)])
             case CloseEpoch(first, last):
                 await self.record([EpochClosed(first, self._clock.epoch_last(first, last))])
             case Prove(first, last):
@@ -287,46 +289,52 @@ class Node:
                 await self._settle(first, last)
 
     async def _prove(self, first: int, last: int) -> None:
-        package, seconds = await self._prover.prove(self.state, first, last)
-        await self.record([await asyncio.to_thread(self._store.save, package, seconds)])
+        try:
+            package, seconds = await self._prover.prove(self.state, first, last)
+        except ProverError as error:
+            if last == first or error.code not in _TOO_MUCH:
+                raise
+            shorter = EpochClosed(first, (first + last) // 2)
+            log.warning("batches %d to %d: %s; proving fewer together", first, last, error)
+            await self.record([shorter])
+            return
+        await self.record([await blocking(self._store.save, package, seconds)])
 
     async def _settle(self, first: int, last: int) -> None:
         batch = self.state.lifecycle.batch(first)
         assert batch.proven is not None
-        package = await asyncio.to_thread(self._store.load, batch.proven)
+        package = await blocking(self._store.load, batch.proven)
         if package is None:
             log.warning("the proof of batches %d to %d is lost or altered; proving again", first, last)
             await self._prove(first, last)
             return
-        await asyncio.to_thread(self._l1.settle, package)
+        await blocking(self._l1.settle, package)
         await self._until(lambda: batch.settled is not None)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            await asyncio.sleep(self._settings.poll_seconds / 4)
+            await self._applied.wait()
 
     # ------------------------------------------------------------------------------------------ publishing
 
     def _published(self, event: Event) -> None:
         """Tell clients about an event that is on disk."""
-        lifecycle = self.state.lifecycle
         match event:
-            case CommitmentAccepted() | RevealAccepted():
-                return
-            case EpochClosed(first, last) | EpochProven(first, last) | EpochSettled(first, last):
-                for number in range(first, last + 1):
+            case EpochClosed() | EpochProven() | EpochSettled():
+                for number in range(event.first, event.last + 1):
                     self._publish_batch(number)
                     if isinstance(event, EpochSettled):
                         self._publish_results(number)
+            case BatchOpened() | BatchClosed() | RevealsEnded() | BeaconRecorded():
+                self._publish_batch(event.batch)
+            case BatchSealed():
+                self._publish_batch(event.batch)
+                self._publish_seal(self.state.lifecycle.batch(event.batch))
+            case BatchCleared():
+                self._publish_batch(event.batch)
+                self._publish_results(event.batch)
             case _:
-                number = getattr(event, "batch", None)
-                if number is None:
-                    return
-                self._publish_batch(number)
-                if isinstance(event, BatchSealed):
-                    self._publish_seal(lifecycle.batch(number))
-                if isinstance(event, BatchCleared):
-                    self._publish_results(number)
+                return
         log.info("%s", type(event).__name__, extra=_public_fields(event))
 
     def _publish_batch(self, number: int) -> None:

@@ -19,11 +19,12 @@ from multiprocessing.context import SpawnProcess
 
 import msgspec
 
-from .epoch_input import epoch_input
+from .epoch_input import epoch_context, epoch_input
 from .errors import ProverError
 from .l1 import SettlementPackage
 from .proving import Job, make_package
 from .state import VenueState
+from .threads import blocking
 
 PROGRESS_SECONDS = 0.5
 
@@ -34,9 +35,7 @@ class ProcessProver:
     ``progress`` is called in the event loop with (first batch, fraction done).
     """
 
-    def __init__(
-        self, tiers: tuple[bytes, ...], progress: Callable[[int, float], None] | None = None
-    ) -> None:
+    def __init__(self, tiers: tuple[bytes, ...], progress: Callable[[int, float], None] | None = None) -> None:
         self._tiers = tiers
         self._progress = progress
         self._process: SpawnProcess | None = None
@@ -52,13 +51,13 @@ class ProcessProver:
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_main, args=(sender, job), name="sealbook-prover", daemon=True)
         self._process = process
-        await asyncio.to_thread(process.start)
+        await blocking(process.start)
         sender.close()
         try:
             package = await self._receive(receiver, first)
         finally:
             receiver.close()
-            await asyncio.to_thread(_end, process)
+            await blocking(_end, process)
             self._process = None
         return package, time.monotonic() - started
 
@@ -69,20 +68,17 @@ class ProcessProver:
 
     def job(self, state: VenueState, first: int, last: int) -> Job:
         """All that the process needs, and no more."""
-        batches = state.epoch(first, last)
         return Job(
             epoch=epoch_input(state, first, last),
+            known=epoch_context(state, first, last),
             chain_id=state.parameters.chain_id,
             contract=state.parameters.contract,
-            assets=len(state.parameters.assets),
-            beacons=tuple(b.beacon.beacon if b.beacon is not None else bytes(32) for b in batches),
             signatures=tuple(
                 (batch.number - first, leaf.account, leaf.sequence, leaf.signature)
-                for batch in batches
+                for batch in state.epoch(first, last)
                 for leaf in batch.missing
             ),
             tiers=self._tiers,
-            old_root=state.tree.root,
         )
 
     async def _receive(self, receiver: Connection, first: int) -> SettlementPackage:
@@ -96,9 +92,7 @@ class ProcessProver:
                 try:
                     kind, value = receiver.recv()
                 except (EOFError, OSError):
-                    raise ProverError(
-                        "the prover process ended", code="prover_ended", retryable=True
-                    ) from None
+                    raise ProverError("the prover process ended", code="prover_ended", retryable=True) from None
                 if kind == "package":
                     return msgspec.msgpack.decode(value, type=SettlementPackage)
                 if kind == "error":

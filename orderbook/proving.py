@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
-from eth_utils.crypto import keccak
-
-from commitments.hashing import empty_roots
-from commitments.types import COMMITMENT_DEPTH
-from proofs import prover_api
-from proofs.params import PROOF, TIERS
-from proofs.statement import public
-from proofs.statement.program import clearing_program
+from commitments._native import ProofError
+from proofs.statement.public import EpochContext, PublicData, decode, encode_queue
+from proofs.statement.settlement import Statement, build_witness, prove, split_proof, verification_key_hash
 from proofs.statement.witness.draft import EpochTooLarge
-from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import EpochInput
 
 from .errors import ProverError
@@ -28,123 +21,62 @@ MAX_OPENING_BYTES = 120_000
 class Job:
     """What the prover's process is given. Holds secrets: it never leaves the machine."""
 
-    epoch: EpochInput
+    epoch: EpochInput = field(repr=False)
+    known: EpochContext = field(repr=False)
+    """What L1 knows of the same batches."""
     chain_id: int
     contract: str
-    assets: int
-    beacons: tuple[bytes, ...]
-    """By batch; 32 zero bytes for a batch without leaves."""
-    signatures: tuple[tuple[int, int, int, bytes], ...]
+    signatures: tuple[tuple[int, int, int, bytes], ...] = field(repr=False)
     """(batch index, account, client sequence, commit signature) of every leaf that is missing."""
     tiers: tuple[bytes, ...]
     """Hashes of the contract's verification keys."""
-    old_root: tuple[int, int, int, int]
-
-    def __repr__(self) -> str:
-        return f"Job(first_batch={self.epoch.first_batch})"
-
-
-@lru_cache(maxsize=len(TIERS))
-def verification_key(tier: int) -> bytes:
-    """The verification key of a tier."""
-    return prover_api.setup(clearing_program().tape, TIERS[tier].log_heights, asdict(PROOF))
 
 
 def make_package(job: Job) -> SettlementPackage:
     """Execute the epoch, prove it, and put its settlement together.
 
-    :raises ProverError: ``epoch_too_large`` (prove fewer batches together), ``wrong_program``, ``prover_failed``.
+    :raises ProverError: ``epoch_too_large`` (prove fewer batches together), ``wrong_program``, ``wrong_state``,
+        ``prover_failed``.
     """
-    execution = execute(job.epoch)
-    if execution.old_root != job.old_root:
-        raise ProverError("the state before the epoch is not the one that L1 holds", code="wrong_state")
     try:
-        tier, traces = execution.draft.traces()
+        witness = build_witness(job.epoch, job.known, job.chain_id, job.contract)
     except EpochTooLarge as error:
         raise ProverError(str(error), code="epoch_too_large") from None
-    assert tier is not None
-    key = verification_key(tier.index)
-    key_hash = keccak(key)
-    if tier.index >= len(job.tiers) or job.tiers[tier.index] != key_hash:
-        raise ProverError(
-            f"the contract was not deployed for this program (tier {tier.name})", code="wrong_program"
-        )
-    data = public_data(job, execution, tier.index)
-    public_bytes = public.encode(data)
-    messages = public.public_messages(data, context(job, execution))
-    queue = [entry for batch in context(job, execution).batches for entry in batch.queue]
-    queue_bytes = public.encode_queue(queue)
-    head_length, record_length = prover_api.proof_lengths(key)
-    if len(public_bytes) + len(queue_bytes) + head_length > MAX_OPENING_BYTES and len(job.epoch.batches) > 1:
-        raise ProverError("the public data do not fit one transaction", code="epoch_too_large")
-    bound = public.proof_context(job.chain_id, job.contract, key_hash, public_bytes, public.pack(messages))
+    statement, execution = witness.statement, witness.execution
+    if execution.old_root != job.known.old_root:
+        raise ProverError("the state before the epoch is not the settled one", code="wrong_state")
+    if [b.root for b in job.known.batches] != execution.roots:
+        raise ProverError("the leaves do not give the sealed roots", code="wrong_state")
+    if statement.tier >= len(job.tiers) or job.tiers[statement.tier] != verification_key_hash(statement.tier):
+        raise ProverError(f"the contract has another program in tier {statement.tier}", code="wrong_program")
+    queue = encode_queue(entry for batch in job.known.batches for entry in batch.queue)
     try:
-        proof = prover_api.prove(key, bound, traces)
-    except prover_api.ProverError as error:
-        raise ProverError(str(error), code="prover_failed") from None
-    queries = proof[head_length:]
+        head, records = split_proof(statement.tier, prove(witness))
+    except ProofError as error:
+        raise ProverError(": ".join(str(part) for part in error.args), code="prover_failed") from None
+    if len(statement.public_data) + len(queue) + len(head) > MAX_OPENING_BYTES and len(job.known.batches) > 1:
+        raise ProverError("the public data do not fit one transaction", code="epoch_too_large")
+    data = _decoded(job, statement)
     return SettlementPackage(
         first=job.epoch.first_batch,
-        last=job.epoch.first_batch + len(job.epoch.batches) - 1,
-        tier=tier.index,
-        public_data=public_bytes,
-        queue_entries=queue_bytes,
+        last=job.epoch.first_batch + len(job.known.batches) - 1,
+        tier=statement.tier,
+        public_data=statement.public_data,
+        queue_entries=queue,
         missing=missing_bytes(data),
         signatures=_signatures(job, data),
-        head=proof[:head_length],
-        queries=queries,
-        query_count=len(queries) // record_length,
+        head=head,
+        queries=b"".join(records),
+        query_count=len(records),
     )
 
 
-def public_data(job: Job, execution: Execution, tier: int) -> public.PublicData:
-    """What the settlement publishes."""
-    return public.PublicData(
-        first_batch=job.epoch.first_batch,
-        batches=len(job.epoch.batches),
-        tier=tier,
-        new_root=execution.new_root,
-        results=tuple(
-            tuple(public.MarketResult(r.price, r.volume) for r in row) for row in execution.results if row
-        ),
-        missing=tuple(
-            public.Missing(m.batch, m.account, m.commitment, m.charged)
-            for m in sorted(execution.missing, key=lambda m: (m.batch, m.account))
-        ),
-        balances=tuple(public.Holding(*balance) for balance in sorted(execution.balances)),
-        withdrawals=tuple(public.Holding(*withdrawal) for withdrawal in sorted(execution.withdrawals)),
-    )
+def _decoded(job: Job, statement: Statement) -> PublicData:
+    counts = [batch.count for batch in job.known.batches]
+    return decode(statement.public_data, counts=counts, markets=len(job.known.markets), assets=job.known.assets)
 
 
-def context(job: Job, execution: Execution) -> public.EpochContext:
-    """What L1 knows of the epoch."""
-    parameters = job.epoch.parameters
-    return public.EpochContext(
-        venue=parameters.venue,
-        miss_fee=parameters.miss_fee,
-        fee_asset=parameters.fee_asset,
-        assets=job.assets,
-        empty_root=empty_roots(COMMITMENT_DEPTH)[COMMITMENT_DEPTH],
-        old_root=job.old_root,
-        markets=tuple(
-            public.MarketContext(m.base, m.quote, m.lower, m.upper, m.fee_ppm, reference)
-            for m, reference in zip(parameters.markets, job.epoch.references, strict=True)
-        ),
-        batches=tuple(
-            public.BatchContext(
-                root=root,
-                count=count,
-                queue=tuple(public.QueueEntry(int(e.kind), e.account, e.asset, e.value) for e in batch.queue),
-                beacon=beacon,
-            )
-            for root, count, batch, beacon in zip(
-                execution.roots, execution.counts, job.epoch.batches, job.beacons, strict=True
-            )
-        ),
-    )
-
-
-def missing_bytes(data: public.PublicData) -> bytes:
+def missing_bytes(data: PublicData) -> bytes:
     """The list of missing leaves as it stands in the public data, without its length."""
     return b"".join(
         bytes([m.batch])
@@ -155,11 +87,9 @@ def missing_bytes(data: public.PublicData) -> bytes:
     )
 
 
-def _signatures(job: Job, data: public.PublicData) -> bytes:
+def _signatures(job: Job, data: PublicData) -> bytes:
     """Client sequence, r, s, v of each charged missing leaf, in the order of the public data."""
-    known = {
-        (batch, account): (sequence, signature) for batch, account, sequence, signature in job.signatures
-    }
+    known = {(batch, account): (sequence, signature) for batch, account, sequence, signature in job.signatures}
     out = b""
     for leaf in data.missing:
         if leaf.charged:

@@ -106,9 +106,7 @@ class Server:
             )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise ConfigurationError(
-                    f"{host}:{port} is in use by another program", code="port_busy"
-                ) from None
+                raise ConfigurationError(f"{host}:{port} is in use by another program", code="port_busy") from None
             raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error.strerror}", code="cannot_listen"
             ) from None
@@ -121,9 +119,7 @@ class Server:
 
     def push(self, account: int, message: Message) -> None:
         """Send to every connection of an account."""
-        self._send(
-            message, (c for c in self._connections if c.session.account == account and not c.session.operator)
-        )
+        self._send(message, (c for c in self._connections if c.session.account == account and not c.session.operator))
 
     def broadcast(self, message: Message) -> None:
         """Send to every subscriber."""
@@ -201,9 +197,7 @@ class Server:
             return None
         except OrderbookError as error:
             log.error("request failed: %s", error, extra={"code": error.code})
-            self._refuse(
-                connection, request.id, "unavailable", "the venue cannot serve this now", retryable=True
-            )
+            self._refuse(connection, request.id, "unavailable", "the venue cannot serve this now", retryable=True)
             return None
         except Exception:
             log.exception("request failed", extra={"request": type(request).__name__})

@@ -40,9 +40,7 @@ class Vault:
             mode = stat.S_IMODE(path.stat().st_mode)
             key = path.read_bytes()
         except OSError as error:
-            raise JournalError(
-                f"cannot read the key file {path}: {error.strerror}", code="journal_key"
-            ) from None
+            raise JournalError(f"cannot read the key file {path}: {error.strerror}", code="journal_key") from None
         if mode & 0o077:
             raise JournalError(f"the key file {path} has mode {mode:o}; it must be 600", code="journal_key")
         return cls(key)

@@ -61,7 +61,9 @@ def batch_status(
 def sealed(lifecycle: Lifecycle, batch: Batch, account: int, siblings: tuple[str, ...], index: int) -> Sealed:
     """The notice to the owner of leaf ``index``."""
     seal, until = batch.seal, lifecycle.reveal_until(batch.number)
-    assert seal is not None and batch.leaves is not None and until is not None
+    assert seal is not None
+    assert batch.leaves is not None
+    assert until is not None
     return Sealed(
         batch=batch.number,
         commitment=hex_digest(batch.leaves[index].commitment),
@@ -112,10 +114,9 @@ def balances(state: VenueState, account: int, request: int) -> Balances:
     tree = state.tree
     leaves = []
     for asset in range(len(state.parameters.assets)):
+        path = tree.slot_path(account, balance_slot(asset))
         units = tree.balance(account, asset)
-        if units:
-            path = tree.slot_path(account, balance_slot(asset))
-            leaves.append(BalanceLeaf(asset, units, tuple(hex_digest(node) for node in path)))
+        leaves.append(BalanceLeaf(asset, units, tuple(hex_digest(node) for node in path)))
     return Balances(
         id=request,
         account=account,

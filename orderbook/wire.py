@@ -179,17 +179,7 @@ class SealNow(Message, frozen=True, tag="seal_now"):
 
 
 Request: TypeAlias = (
-    Login
-    | Commit
-    | Cancel
-    | GetPath
-    | Reveal
-    | GetBatch
-    | GetResult
-    | GetBalances
-    | GetMarkets
-    | Subscribe
-    | SealNow
+    Login | Commit | Cancel | GetPath | Reveal | GetBatch | GetResult | GetBalances | GetMarkets | Subscribe | SealNow
 )
 
 # ---------------------------------------------------------------------------------------------- replies
@@ -305,7 +295,7 @@ class BalanceLeaf(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Balances(Message, frozen=True, tag="balances"):
-    """Non-zero settled balances under the settled ``root`` that L1 holds, and ``pending``: balances after the last cleared
+    """Settled balances, of every asset, under the settled ``root`` that L1 holds, and ``pending``: balances after the last cleared
     batch, provisional until settlement. ``settled_batches``: number of settled batches, from batch 0 on."""
 
     id: RequestId
@@ -440,10 +430,10 @@ Reply: TypeAlias = (
 
 # ---------------------------------------------------------------------------------------------- codec
 
-_REQUEST_JSON: Final = msgspec.json.Decoder(Request)
-_REQUEST_PACK: Final = msgspec.msgpack.Decoder(Request)
-_REPLY_JSON: Final = msgspec.json.Decoder(Reply)
-_REPLY_PACK: Final = msgspec.msgpack.Decoder(Reply)
+_REQUEST_JSON: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
+_REQUEST_PACK: Final[msgspec.msgpack.Decoder[Request]] = msgspec.msgpack.Decoder(Request)
+_REPLY_JSON: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply)
+_REPLY_PACK: Final[msgspec.msgpack.Decoder[Reply]] = msgspec.msgpack.Decoder(Reply)
 _JSON: Final = msgspec.json.Encoder()
 _PACK: Final = msgspec.msgpack.Encoder()
 

@@ -68,8 +68,8 @@ TIERS: Final = (
     Tier(0, "small", (12, 12, 12, 9, 9)),
     Tier(1, "medium", (14, 14, 14, 11, 11)),
     Tier(2, "large", (16, 16, 16, 13, 13)),
-    Tier(3, "maximal", (18, 18, 18, 15, 15)),
+    Tier(3, "maximal", (17, 19, 17, 14, 14)),
 )
 """The witness builder takes the first that holds the epoch. The last holds the worst single batch: 256 bundles
-of 64 entries, and as many changed balances and withdrawals as there are assets for each. Two heights only, three
-apart: each further height, and each step that is not one folding of 8, would add rounds to every query."""
+of 64 entries, and as many changed balances and withdrawals as there are assets for each. Few heights, three apart
+where it goes: each further height, and each step that is not one folding of 8, adds rounds to every query."""

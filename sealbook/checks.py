@@ -1,7 +1,7 @@
 """The checks of a settlement that need no chain: from an export to verdicts.
 
-Each check stands for one sentence that an outsider wants to know. ``ok`` is None where a check could not be made, because an
-earlier one failed or because only the chain can answer.
+Each check stands for one sentence that an outsider wants to know. ``ok`` is None where a check could not be made,
+because an earlier one failed or because only the chain can answer.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ def _public_data(export: SettlementExport, findings: Findings) -> None:
                 "batches", f"{batches} from {first} on, the epoch has {export.batches[0].number} to {last}"
             )
         counts = [batch.count for batch in export.batches]
-        findings.data = decode(
-            data, counts=counts, markets=len(export.markets), assets=export.parameters.assets
-        )
+        findings.data = decode(data, counts=counts, markets=len(export.markets), assets=export.parameters.assets)
     except PublicDataError as error:
         findings.add("public_data", title, False, str(error))
         return

@@ -1,7 +1,7 @@
 """A settlement from L1 data alone: events lead to transactions, their inputs hold the proof (``docs/inspect.md``).
 
-Nothing is asked of the operator, and no state of old blocks is needed: what an epoch started from is what the epoch before it ended
-with. Blocks are known from the contract's records, so no wide range of logs is searched.
+Nothing is asked of the operator, and no state of old blocks is needed: what an epoch started from is what the epoch
+before it ended with. Blocks are known from the contract's records, so no wide range of logs is searched.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, Final, Literal
 
 from web3 import Web3
 
-from contracts.errors import ContractsError
+from contracts.errors import InconsistentEndpointError, RevertedError
 from contracts.exchange import EMPTY_STATE, FALLBACK_BEACON, Exchange
 from contracts.records import Batch, Epoch, HeadChecked, Parameters, Settled, pack_digest
 from contracts.rpc import Endpoint, guarded
 from contracts.verifier import StarkVerifier
 from proofs import prover_api
-from proofs.statement.public import MISSING_SIZE, SIGNATURE_SIZE
+from proofs.statement.public import MISSING_SIZE
 from proofs.verifier import ProofRejected
 from proofs.verifier.vk import parse_verification_key
 
@@ -37,7 +37,7 @@ from .export import (
     hexed,
 )
 
-__all__ = ["Collected", "collect", "find_epoch", "fetch_key"]
+__all__ = ["Collected", "collect", "demand_address", "demand_exchange", "fetch_key", "find_epoch"]
 
 Progress = Callable[[str], None]
 Step = Literal["seal", "beacon", "open", "signatures", "queries", "settle"]
@@ -56,8 +56,7 @@ class Collected:
 
 def find_epoch(endpoint: Endpoint, address: str, kind: str, number: int | None) -> int:
     """Number of the epoch of ``epoch N``, ``batch N`` or ``latest``. Raises :class:`InspectError`."""
-    endpoint.demand_code(address)
-    exchange = Exchange(endpoint.w3, address)
+    exchange = demand_exchange(endpoint, address)
     progress = guarded(exchange.progress)
     if kind == "latest":
         if progress.epochs == 0:
@@ -80,7 +79,7 @@ def fetch_key(endpoint: Endpoint, verifier: str, key_hash: bytes) -> bytes:
     """A verification key from the verifier contract's data contracts; empty if it is not registered."""
     contract = StarkVerifier(endpoint.w3, Web3.to_checksum_address(verifier)).contract
     parts = guarded(lambda: contract.functions.keyParts(key_hash).call())
-    return b"".join(bytes(guarded(lambda part=part: endpoint.w3.eth.get_code(part)))[1:] for part in parts)
+    return guarded(lambda: b"".join(bytes(endpoint.w3.eth.get_code(part))[1:] for part in parts))
 
 
 def collect(endpoint: Endpoint, address: str, number: int, progress: Progress = lambda _: None) -> Collected:
@@ -194,10 +193,10 @@ class _Collector:
 
     def _keep(self, digest: bytes, step: Step) -> bytes:
         """Note the transaction once; gives its input."""
-        transaction: Any = self.w3.eth.get_transaction(Web3.to_hex(digest))  # type: ignore[arg-type]
+        transaction: Any = self.w3.eth.get_transaction(Web3.to_hex(digest))
         data = bytes(transaction["input"])
         if digest not in self.transactions:
-            receipt = self.w3.eth.get_transaction_receipt(Web3.to_hex(digest))  # type: ignore[arg-type]
+            receipt = self.w3.eth.get_transaction_receipt(Web3.to_hex(digest))
             self.transactions[digest] = TransactionFacts(
                 step, hexed(digest), int(receipt["blockNumber"]), int(receipt["gasUsed"]), len(data)
             )
@@ -206,7 +205,7 @@ class _Collector:
     def _input(self, digest: bytes, step: Step) -> bytes:
         """The input of a transaction that calls the contract directly."""
         data = self._keep(digest, step)
-        target = self.w3.eth.get_transaction(Web3.to_hex(digest))["to"]  # type: ignore[arg-type]
+        target = self.w3.eth.get_transaction(Web3.to_hex(digest))["to"]
         if str(target).lower() != self.exchange.address.lower():
             raise InspectError("to", f"transaction {hexed(digest)} calls {target}: its input is not the contract's")
         return data
@@ -222,7 +221,9 @@ class _Collector:
         for event in self.exchange.queries_checked(head.origin.block, epoch.settled_block, id=head.id):
             call = self.exchange.decode_queries(self._input(event.origin.transaction, "queries"))
             if call.id != head.id or call.first != event.first or len(call.queries) != size * event.count:
-                raise InspectError("queries", f"transaction {hexed(event.origin.transaction)} is not what its event says")
+                raise InspectError(
+                    "queries", f"transaction {hexed(event.origin.transaction)} is not what its event says"
+                )
             for i in range(event.count):
                 records[event.first + i] = call.queries[size * i : size * (i + 1)]
         absent = [i for i in range(wanted) if i not in records]
@@ -261,7 +262,9 @@ class _Collector:
         if previous is not None:
             found = self.exchange.settled(previous.settled_block, previous.settled_block, epoch=previous.number)
             if len(found) != 1:
-                raise InspectError("Settled", f"block {previous.settled_block} has no such event for epoch {previous.number}")
+                raise InspectError(
+                    "Settled", f"block {previous.settled_block} has no such event for epoch {previous.number}"
+                )
             references = list(found[0].effects.references)
         return [
             MarketFacts(m.base, m.quote, m.lower, m.upper, m.fee_ppm, reference)
@@ -280,7 +283,6 @@ class _Collector:
             leaf = public_data[start + 2 + MISSING_SIZE * i : start + 2 + MISSING_SIZE * (i + 1)]
             if len(leaf) == MISSING_SIZE and leaf[-1]:
                 accounts.add(int.from_bytes(leaf[1:4], "big"))
-        assert len(signatures) % SIGNATURE_SIZE == 0
         keys = ((account, self.exchange.commit_key_of(account)) for account in sorted(accounts))
         return [CommitKey(account, key.lower()) for account, key in keys if key is not None]
 
@@ -304,9 +306,7 @@ class _Collector:
         self._verdict("events", title, not wrong, detail)
         title = "the settlement is final on its chain"
         final = epoch.settled_block <= self.final
-        self._verdict(
-            "final", title, final or None, f"block {epoch.settled_block}, final up to {self.final}"
-        )
+        self._verdict("final", title, final or None, f"block {epoch.settled_block}, final up to {self.final}")
 
     def _beacons(self, batches: list[Batch], parameters: Parameters) -> None:
         title = "draws come from the block hashes that the rule names"
@@ -329,5 +329,16 @@ def demand_address(text: str) -> str:
     """A checksummed contract address. Raises :class:`InspectError`."""
     try:
         return Web3.to_checksum_address(text)
-    except (ValueError, ContractsError):
+    except ValueError:
         raise InspectError("contract", f"{text!r} is no address") from None
+
+
+def demand_exchange(endpoint: Endpoint, address: str) -> Exchange:
+    """The Exchange at ``address``. Raises :class:`InspectError` if another contract is there."""
+    endpoint.demand_code(address)
+    exchange = Exchange(endpoint.w3, address)
+    try:
+        guarded(exchange.parameters)
+    except (RevertedError, InconsistentEndpointError):
+        raise InspectError("contract", f"{address} is no Exchange of this version") from None
+    return exchange

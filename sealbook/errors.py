@@ -1,9 +1,9 @@
 """Exceptions of the command line: all that it raises on purpose are :class:`SealbookError`.
 
-    SealbookError
-      ExportError    an exported settlement is damaged or not one; ``field`` names the place
-      InspectError   the settlement that was asked for is not there, or L1 does not hold what it should
-      BenchError     a benchmark cannot run as asked
+SealbookError
+  ExportError    an exported settlement is damaged or not one; ``field`` names the place
+  InspectError   the settlement that was asked for is not there, or L1 does not hold what it should
+  BenchError     a benchmark cannot run as asked
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all parts of the file."""
 
 
-class ParameterFacts(_Facts):
+class ParameterFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """The contract's parameters that the statement or its rules depend on."""
 
     version: Small
@@ -84,7 +84,7 @@ class ParameterFacts(_Facts):
     beacon_delay: Count
 
 
-class MarketFacts(_Facts):
+class MarketFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """A market's frozen parameters; ``reference`` is its price before the epoch."""
 
     base: Byte
@@ -95,7 +95,7 @@ class MarketFacts(_Facts):
     reference: Small
 
 
-class BatchFacts(_Facts):
+class BatchFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """A sealed batch: ``cut`` queue entries since deployment apply up to it; ``beacon`` is null without leaves."""
 
     number: Count
@@ -106,7 +106,7 @@ class BatchFacts(_Facts):
     beacon: Word | None
 
 
-class QueueFacts(_Facts):
+class QueueFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """The epoch's queue entries, from number ``start`` on, and the contract's running hash before and after them."""
 
     start: Count
@@ -115,7 +115,7 @@ class QueueFacts(_Facts):
     entries: Hex
 
 
-class SettledFacts(_Facts):
+class SettledFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """What the contract recorded of the settlement. ``open_block`` holds the transaction that opened it."""
 
     new_root: Word
@@ -126,14 +126,14 @@ class SettledFacts(_Facts):
     settled_block: Count
 
 
-class CommitKey(_Facts):
+class CommitKey(_Facts, frozen=True, forbid_unknown_fields=True):
     """The registered commit key of an account that was charged for a missing reveal."""
 
     account: Small
     address: Address
 
 
-class TransactionFacts(_Facts):
+class TransactionFacts(_Facts, frozen=True, forbid_unknown_fields=True):
     """A transaction of the epoch. Only for the reader: nothing is checked with it."""
 
     step: Literal["seal", "beacon", "open", "signatures", "queries", "settle"]
@@ -143,7 +143,7 @@ class TransactionFacts(_Facts):
     calldata_bytes: Count
 
 
-class SettlementExport(_Facts):
+class SettlementExport(_Facts, frozen=True, forbid_unknown_fields=True):
     """One settled epoch. All but ``verification_key``, ``public_data`` and ``proof`` are facts of L1 that only the
     chain itself can confirm."""
 
@@ -308,8 +308,6 @@ def epoch_context(export: SettlementExport) -> EpochContext:
         assets=parameters.assets,
         empty_root=empty_roots(COMMITMENT_DEPTH)[COMMITMENT_DEPTH],
         old_root=digest_of(export.old_root),
-        markets=tuple(
-            MarketContext(m.base, m.quote, m.lower, m.upper, m.fee_ppm, m.reference) for m in export.markets
-        ),
+        markets=tuple(MarketContext(m.base, m.quote, m.lower, m.upper, m.fee_ppm, m.reference) for m in export.markets),
         batches=tuple(batches),
     )

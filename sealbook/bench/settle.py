@@ -1,7 +1,7 @@
 """Settling on L1, measured: the real contracts on the embedded chain, real proof, every transaction's gas.
 
-Registering ten thousand accounts would take thousands of transactions that nobody wants to measure here. So the state root
-of the workload is written into the contract's storage before the first seal; that is the only thing that did not
+Registering ten thousand accounts would take thousands of transactions that nobody wants to measure here. So the state
+root of the workload is written into the contract's storage before the first seal; that is the only thing that did not
 happen by a transaction.
 """
 
@@ -61,8 +61,10 @@ class PreparedChain(DevelopmentChain):
 
 
 def settle_job(report: Report, work: Work) -> Figures:
-    """Deploy, seal, prove and settle one epoch. ``gas`` and ``transactions`` count opening, queries and settlement; seals and
-    beacons are reported apart."""
+    """Deploy, seal, prove and settle one epoch.
+
+    ``gas`` and ``transactions`` count opening, queries and settlement; seals and beacons are reported apart.
+    """
     work.check()
     chain = PreparedChain()
     server = ChainServer(chain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from proofs.params import FIRST_ACCOUNT
 from proofs.statement.kinds import Kind
 from proofs.statement.public import EpochContext
 from proofs.statement.settlement import Witness, assemble
@@ -141,10 +142,14 @@ def _foreign_secret(epoch: EpochInput, place: Place) -> Witness:
 
 
 def _added_order(epoch: EpochInput, place: Place) -> Witness:
+    """A bundle of an account that had committed nothing, slipped in among the sealed ones."""
+
     def change(leaves: list[Leaf]) -> list[Leaf]:
-        last = leaves[-1]
-        assert isinstance(last, OpenedLeaf)
+        taken = {leaf.account for leaf in leaves}
+        account = next(number for number in range(FIRST_ACCOUNT, len(taken) + FIRST_ACCOUNT + 1) if number not in taken)
+        model = next(leaf for leaf in leaves if isinstance(leaf, OpenedLeaf))
         order = Entry(Kind.BUY, 0, epoch.parameters.markets[0].upper, 10)
-        return [*leaves, replace(last, account=last.account + 1, entries=(order,))]
+        added = replace(model, account=account, entries=(order,))
+        return sorted([*leaves, added], key=lambda leaf: leaf.account)
 
     return _lie(_changed(epoch, change), place)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,9 +75,26 @@ def venue(parameters: VenueParameters) -> Venue:
     )
 
 
+class LockedL1(SimulatedL1):
+    """A block and its events appear at once, also to the node's other threads."""
+
+    def __init__(self, parameters: VenueParameters) -> None:
+        super().__init__(parameters)
+        self._lock = threading.RLock()
+        for name in ("register", "deposit", "follow", "seal", "record_beacon", "settle"):
+            setattr(self, name, self._locked(getattr(self, name)))
+
+    def _locked(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with self._lock:
+                return method(*arguments)
+
+        return call
+
+
 @pytest.fixture
 def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(parameters)
+    return LockedL1(parameters)
 
 
 class SimulatedChain:

@@ -205,7 +205,6 @@ async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
 ) -> None:
     async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as clients:
         node = await first.enter_async_context(running(tmp_path, l1))
-        port = node.server.port
         client = await clients.enter_async_context(alice.funded(node))
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         await first.aclose()
@@ -216,7 +215,8 @@ async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
             True,
             True,
         )
-        async with running(tmp_path, l1, port=port) as node:
+        async with running(tmp_path, l1) as node:
+            client._link.url = url_of(node)
             node.seal_now()
             assert isinstance(await order.settled(), Unfilled)
 

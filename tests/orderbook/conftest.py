@@ -21,12 +21,8 @@ def parameters() -> VenueParameters:
         version=1,
         assets=(AssetParameters(ZERO_ADDRESS, 10**12), AssetParameters("0x" + "33" * 20, 1)),
         markets=(
-            MarketParameters(
-                base=0, quote=1, lower=1_000, upper=900_000, fee_ppm=500, initial_reference=20_000
-            ),
-            MarketParameters(
-                base=1, quote=0, lower=1_000, upper=900_000, fee_ppm=0, initial_reference=30_000
-            ),
+            MarketParameters(base=0, quote=1, lower=1_000, upper=900_000, fee_ppm=500, initial_reference=20_000),
+            MarketParameters(base=1, quote=0, lower=1_000, upper=900_000, fee_ppm=0, initial_reference=30_000),
         ),
         max_count=256,
         miss_fee=1_000,

@@ -98,18 +98,14 @@ class Flow:
         """One batch from opening to clearing; accounts in ``missing`` do not reveal."""
         number = len(self.state.lifecycle.batches)
         self.do(BatchOpened(number, 0.0))
-        reveals = {
-            account: self.traders[account].bundle(number, entries) for account, entries in bundles.items()
-        }
+        reveals = {account: self.traders[account].bundle(number, entries) for account, entries in bundles.items()}
         for account, reveal in reveals.items():
             commitment = bundle_commitment(self.parameters.venue, reveal)
             self.do(CommitmentAccepted(number, account, 1, commitment, b"\2" * 65, b"\3" * 65))
         self.do(BatchClosed(number))
         batch = self.state.lifecycle.batch(number)
         root = commitment_root(self.parameters.venue, batch)
-        cut = min(
-            self.state.lifecycle.last_cut + self.parameters.queue_per_batch, len(self.state.registry.queue)
-        )
+        cut = min(self.state.lifecycle.last_cut + self.parameters.queue_per_batch, len(self.state.registry.queue))
         self.do(BatchSealed(number, root, len(bundles), cut, self.block, "0x" + "00" * 32))
         if bundles:
             self.do(*(reveal for account, reveal in reveals.items() if account not in missing))

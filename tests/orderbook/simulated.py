@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from eth_utils.crypto import keccak
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,6 +42,19 @@ from proofs.statement import public
 OPERATOR = SigningKey(b"\x07" * 32)
 PATH = tuple((i, i, i, i) for i in range(1, 21))
 M = TypeVar("M", bound=wire.Message)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def locked(method: Callable[Concatenate[SimulatedL1, P], T]) -> Callable[Concatenate[SimulatedL1, P], T]:
+    """One call at a time: an event must not appear in a block that was read without it."""
+
+    @functools.wraps(method)
+    def call(self: SimulatedL1, *arguments: P.args, **named: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *arguments, **named)
+
+    return call
 
 
 class SimulatedL1:
@@ -55,14 +70,16 @@ class SimulatedL1:
         self.seals: list[int] = []
         self.settled: list[SettlementPackage] = []
         self.accounts = 2
-        self.auto_mine = True
+        self.lock = threading.RLock()
 
     def _emit(self, event: Event) -> None:
         self.events.append((self.block, event))
 
+    @locked
     def mine(self, blocks: int = 1) -> None:
         self.block += blocks
 
+    @locked
     def register(self, commit_key: str, root: Digest) -> int:
         account, self.accounts = self.accounts, self.accounts + 1
         self.mine()
@@ -70,6 +87,7 @@ class SimulatedL1:
         self._queue(1, account, 0, root)
         return account
 
+    @locked
     def deposit(self, account: int, asset: int, units: int) -> None:
         self.mine()
         self._queue(2, account, asset, (units, 0, 0, 0))
@@ -85,13 +103,12 @@ class SimulatedL1:
 
     def head(self) -> int:
         self._up()
-        if self.auto_mine:
-            self.mine()
         return self.block
 
     def advance(self) -> None:
         self.mine()
 
+    @locked
     def follow(self, after: int, block_hash: str) -> list[Event]:
         self._up()
         if after >= self.block:
@@ -99,6 +116,7 @@ class SimulatedL1:
         found = [event for block, event in self.events if after < block <= self.block]
         return [*found, ChainFollowed(self.block, f"0x{self.block:064x}")]
 
+    @locked
     def seal(self, batch: int, root: Digest, count: int) -> None:
         self._up()
         if batch < len(self.seals):
@@ -109,11 +127,13 @@ class SimulatedL1:
         self.cut = min(self.cut + self._parameters.queue_per_batch, self.queue)
         self._emit(BatchSealed(batch, root, count, self.cut, self.block, f"0x{batch + 1:064x}"))
 
+    @locked
     def record_beacon(self, batch: int) -> None:
         self._up()
         self.mine()
         self._emit(BeaconRecorded(batch, keccak(batch.to_bytes(32, "big")), self.block))
 
+    @locked
     def settle(self, package: SettlementPackage) -> None:
         self._up()
         if self.settled and self.settled[-1].last >= package.last:
@@ -122,9 +142,7 @@ class SimulatedL1:
         self.settled.append(package)
         root = tuple(int.from_bytes(package.public_data[i : i + 8], "big") for i in range(10, 42, 8))
         a, b, c, d = root
-        event = EpochSettled(
-            package.first, package.last, (a, b, c, d), self.block, (f"0x{self.block:064x}",), 5
-        )
+        event = EpochSettled(package.first, package.last, (a, b, c, d), self.block, (f"0x{self.block:064x}",), 5)
         self._emit(event)
 
     def _up(self) -> None:
@@ -159,7 +177,7 @@ async def running(
     **options: object,
 ) -> AsyncIterator[Node]:
     """A node on a free port, with the journal in ``folder``."""
-    settings = Settings(data=folder, port=0, poll_seconds=0.01, **{"batch_seconds": None, **options})  # type: ignore[arg-type]
+    settings = Settings(**{"data": folder, "port": 0, "poll_seconds": 0.01, "batch_seconds": None, **options})  # type: ignore[arg-type]
     vault = Vault.at(settings.vault_key, create=True)
     journal = Journal(settings.journal, vault, f"{l1.parameters().chain_id}:{l1.parameters().contract}")
     state = VenueState(l1.parameters())
@@ -220,9 +238,7 @@ class Client:
 
     async def login(self, key: SigningKey, account: int) -> wire.Session:
         digest = self.domain.session(account, bytes.fromhex(self.hello.challenge[2:]))
-        return await self.ask(
-            wire.Login(self.next_id(), account, "0x" + key.sign(digest).hex()), wire.Session
-        )
+        return await self.ask(wire.Login(self.next_id(), account, "0x" + key.sign(digest).hex()), wire.Session)
 
 
 @contextlib.asynccontextmanager

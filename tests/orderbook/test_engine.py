@@ -27,9 +27,7 @@ def bundle(parameters: VenueParameters, source: random.Random) -> list[OpenedEnt
             entries.append(OpenedEntry(WITHDRAWAL, source.randint(0, 1), 0, source.randint(1, 10**7)))
         else:
             price = source.choice([20_000, 20_001, 20_002, 19_999, source.randint(1_000, 900_000)])
-            entries.append(
-                OpenedEntry(source.choice([BUY, SELL]), source.randint(0, 1), price, source.randint(1, 400))
-            )
+            entries.append(OpenedEntry(source.choice([BUY, SELL]), source.randint(0, 1), price, source.randint(1, 400)))
     market = {e: 0 if e.kind == WITHDRAWAL else e.market for e in entries}
     return sorted(entries, key=lambda e: (parameters.debited_asset(e.kind, e.market), market[e], e.kind))
 
@@ -53,9 +51,7 @@ def test_engine_and_witness_builder_agree(parameters: VenueParameters, seed: int
     batches = flow.state.epoch(0, 2)
     outcomes = [batch.cleared for batch in batches]
     assert [
-        [(m.reference, m.price, m.volume) for m in outcome.markets]
-        for outcome in outcomes
-        if outcome is not None
+        [(m.reference, m.price, m.volume) for m in outcome.markets] for outcome in outcomes if outcome is not None
     ] == [[(r.reference, r.price, r.volume) for r in results] for results in execution.results]
     fills = {(f.batch, f.account, f.position): (f.admitted, f.filled) for f in execution.fills}
     assert fills == {
@@ -158,9 +154,7 @@ def test_replay_gives_the_same_state(parameters: VenueParameters) -> None:
             again.apply(event)
     assert again.lifecycle.batches == flow.state.lifecycle.batches
     assert again.tree.root == flow.state.tree.root
-    assert [again.ledger.account(t.number) for t in traders] == [
-        flow.state.ledger.account(t.number) for t in traders
-    ]
+    assert [again.ledger.account(t.number) for t in traders] == [flow.state.ledger.account(t.number) for t in traders]
 
 
 def test_a_settled_root_that_does_not_follow(parameters: VenueParameters) -> None:

@@ -88,9 +88,7 @@ for number in range(20):
     journal.append([BatchOpened(number, 0.0)])
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": os.getcwd()}, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": os.getcwd()}, check=False)
     assert done.returncode == -signal.SIGKILL
     journal = opened(tmp_path, vault)
     assert list(journal.replay()) == [BatchOpened(number, 0.0) for number in range(20)]
@@ -114,9 +112,7 @@ def altered(tmp_path: Path, statement: str, *values: object) -> None:
         ("UPDATE events SET kind = 'closed' WHERE number = 0", "record 0 was altered"),
     ],
 )
-def test_altered_and_lost_records_are_found(
-    tmp_path: Path, vault: Vault, statement: str, message: str
-) -> None:
+def test_altered_and_lost_records_are_found(tmp_path: Path, vault: Vault, statement: str, message: str) -> None:
     written(tmp_path, vault)
     altered(tmp_path, statement)
     journal = opened(tmp_path, vault)

@@ -86,6 +86,7 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
             acknowledged = await client.ask(trader.reveal(client), wire.Acknowledgement)
             digest = client.domain.acknowledgement(0, trader.account, trader.commitment)
             assert signed_by_operator(digest, acknowledged.signature)
+        l1.mine(4)
         result = await one.push(wire.Result)
         assert (result.final, result.outcome) == (False, "opened")
         assert [(f.fill, f.clearing_price, f.fee) for f in result.fills] == [(5, 20_000, 50)]
@@ -97,7 +98,7 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
         assert [(m.price, m.volume) for m in status.markets] == [(20_000, 5), (30_000, 0)]
         balances = await two.ask(wire.GetBalances(two.next_id()), wire.Balances)
         assert (balances.settled_batches, balances.root) == (1, wire.hex_digest(node.state.tree.root))
-        assert {leaf.asset: leaf.amount for leaf in balances.balances} == dict(balances.pending)
+        assert {leaf.asset: leaf.amount for leaf in balances.balances} == {0: 0, 1: 0} | dict(balances.pending)
         markets = await two.ask(wire.GetMarkets(two.next_id()), wire.Markets)
         assert markets.markets[0].reference == 20_000
 
@@ -111,6 +112,7 @@ async def test_phases_seen_by_a_subscriber(tmp_path: Path, l1: SimulatedL1) -> N
         node.seal_now()
         await client.push(wire.Sealed)
         await client.ask(trader.reveal(client), wire.Acknowledgement)
+        l1.mine(4)
         await client.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
         order = ["commit", "seal", "reveal", "beacon", "clear", "prove", "settle"]
         seen = [s.phase for s in client.pushed if isinstance(s, wire.BatchStatus) and s.batch == 0]
@@ -120,7 +122,6 @@ async def test_phases_seen_by_a_subscriber(tmp_path: Path, l1: SimulatedL1) -> N
 
 async def test_a_missing_reveal_is_charged_after_the_deadline(tmp_path: Path, l1: SimulatedL1) -> None:
     trader = funded(l1, 1)
-    l1.auto_mine = False
     async with running(tmp_path, l1) as node, connected(node, l1.parameters()) as client:
         await client.login(trader.key, trader.account)
         await client.ask(trader.commit(client), wire.Receipt)
@@ -128,7 +129,7 @@ async def test_a_missing_reveal_is_charged_after_the_deadline(tmp_path: Path, l1
         notice = await client.push(wire.Sealed)
         status = await client.ask(wire.GetBatch(client.next_id(), 0), wire.BatchStatus)
         assert (status.phase, status.missing) == ("reveal", ())
-        l1.block = notice.reveal_until + 1
+        l1.mine(notice.reveal_until + 1 - l1.block)
         result = await client.push(wire.Result)
         assert (result.outcome, result.charged, result.changes) == ("missing", 1_000, ((1, -1_000),))
         refusal = await client.ask(trader.reveal(client), wire.Refusal)
@@ -142,7 +143,6 @@ async def test_a_missing_reveal_is_charged_after_the_deadline(tmp_path: Path, l1
 async def test_nothing_accepted_is_lost_in_a_restart(tmp_path: Path, l1: SimulatedL1) -> None:
     one, two = funded(l1, 1), funded(l1, 2)
     parameters = l1.parameters()
-    l1.auto_mine = False
     async with running(tmp_path, l1) as node, connected(node, parameters) as client:
         await client.login(one.key, one.account)
         first = await client.ask(one.commit(client), wire.Receipt)
@@ -171,7 +171,7 @@ async def test_nothing_accepted_is_lost_in_a_restart(tmp_path: Path, l1: Simulat
         await other.login(two.key, two.account)
         await other.ask(wire.GetPath(other.next_id(), 0), wire.Path)
         await other.ask(two.reveal(other), wire.Acknowledgement)
-        l1.auto_mine = True
+        l1.mine(4)
         await other.push(wire.Result, lambda r: r.final)
     assert l1.seals == [l1.seals[0]]
     assert [(p.first, p.last) for p in l1.settled] == [(0, 0)]
@@ -303,7 +303,6 @@ async def test_reveals_that_are_refused(tmp_path: Path, l1: SimulatedL1) -> None
         OpenedEntry(2, 0, 20_000, 5),
         OpenedEntry(3, 0, 20_000, 5),
     )  # quote before base: not in order
-    l1.auto_mine = False
     parameters = l1.parameters()
     change = msgspec.structs.replace
     async with running(tmp_path, l1) as node, connected(node, parameters) as client:

@@ -11,8 +11,8 @@ from orderbook.errors import ProverError
 from orderbook.events import OpenedEntry
 from orderbook.parameters import VenueParameters
 from orderbook.prover_runner import ProcessProver
-from orderbook.proving import verification_key
 from proofs.statement import public
+from proofs.statement.settlement import verification_key
 
 from .flow import Flow, settled_root
 

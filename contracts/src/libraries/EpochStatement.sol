@@ -271,28 +271,42 @@ library EpochStatement {
         bytes32[] memory leaves
     ) private pure {
         uint256 offset = cursor.offset;
+        uint256 end = offset + count * BALANCE;
         uint256 previous = 0;
-        uint256 least = leaves.length == 0 ? 0 : 1;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 word = _load(data, offset);
-            uint256 key = word >> 224;
-            uint256 units = uint64(word >> 160);
-            if ((key >> 8) >= ACCOUNTS || uint8(key) >= assets || key < previous || units < least || units >= AMOUNTS) {
-                _refuse(tag == 8, assets, key, previous, i);
+        assembly ("memory-safe") {
+            let out := mload(add(cursor, 0x20))
+            let bus := mload(add(cursor, 0x40))
+            let least := iszero(iszero(mload(leaves)))
+            let leaf := add(leaves, 0x20)
+            for {} lt(offset, end) { offset := add(offset, BALANCE) } {
+                let word := calldataload(add(data.offset, offset))
+                let key := shr(224, word)
+                let account := shr(8, key)
+                let asset := and(key, 0xff)
+                let units := and(shr(160, word), 0xffffffffffffffff)
+                let good := and(lt(account, ACCOUNTS), lt(asset, assets))
+                good := and(good, iszero(or(lt(key, previous), lt(units, least))))
+                if iszero(and(good, lt(units, AMOUNTS))) { break }
+                previous := add(key, 1)
+                mstore8(out, bus)
+                mstore(add(out, 1), or(or(shl(192, tag), shl(128, account)), or(shl(64, asset), units)))
+                mstore(add(out, 33), 0)
+                mstore(add(out, 65), 0)
+                mstore(add(out, 97), 0)
+                out := add(out, MESSAGE)
+                if least {
+                    mstore(0x00, word)
+                    mstore(leaf, keccak256(0x00, BALANCE))
+                    leaf := add(leaf, 0x20)
+                }
             }
-            if (least == 1) leaves[i] = _hash12(word);
-            _put(cursor, _four(tag, key >> 8, uint8(key), units), 0, 0, 0);
-            previous = key + 1;
-            offset += BALANCE;
+            mstore(add(cursor, 0x20), out)
+        }
+        if (offset != end) {
+            uint256 index = (offset - cursor.offset) / BALANCE;
+            _refuse(tag == 8, assets, _load(data, offset) >> 224, previous, index);
         }
         cursor.offset = offset;
-    }
-
-    function _hash12(uint256 word) private pure returns (bytes32 hash) {
-        assembly ("memory-safe") {
-            mstore(0x00, word)
-            hash := keccak256(0x00, BALANCE)
-        }
     }
 
     function _refuse(bool balances, uint256 assets, uint256 key, uint256 previous, uint256 index) private pure {

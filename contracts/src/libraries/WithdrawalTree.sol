@@ -14,10 +14,21 @@ library WithdrawalTree {
         if (length == 0) return 0;
         while (length > 1) {
             uint256 half = length >> 1;
-            for (uint256 i = 0; i < half; ++i) {
-                leaves[i] = _pair(leaves[2 * i], leaves[2 * i + 1]);
+            assembly ("memory-safe") {
+                let from := add(leaves, 0x20)
+                let to := from
+                let end := add(from, shl(5, half))
+                for {} lt(to, end) { to := add(to, 0x20) } {
+                    let a := mload(from)
+                    let b := mload(add(from, 0x20))
+                    from := add(from, 0x40)
+                    let swap := lt(b, a)
+                    mstore(shl(5, swap), a)
+                    mstore(shl(5, iszero(swap)), b)
+                    mstore(to, keccak256(0x00, 0x40))
+                }
+                if and(length, 1) { mstore(to, mload(from)) }
             }
-            if (length & 1 == 1) leaves[half] = leaves[length - 1];
             length = half + (length & 1);
         }
         return leaves[0];

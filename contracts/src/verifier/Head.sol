@@ -48,6 +48,8 @@ library Head {
 
     uint256 private constant P = 0xFFFFFFFF00000001;
     /// p << 137: two lanes of a sum, reduced in the upper one only (see `addMessages`).
+    /// Messages whose fingerprints are kept in memory at a time.
+    uint256 private constant RUN = 64;
     uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
     uint256 private constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
     uint256 private constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
@@ -195,137 +197,112 @@ library Head {
         pure
         returns (uint256 numerator, uint256 denominator)
     {
-        uint256 buses = k.buses;
         uint256 infos = messageInfos(k, prefixes, powers);
-        uint256 from;
+        uint256 room = allocate(2 * RUN);
+        uint256 p;
+        uint256 end;
+        assembly ("memory-safe") {
+            p := messages.offset
+            end := add(p, messages.length)
+        }
+        denominator = 1;
+        while (p < end) {
+            uint256 full;
+            (p, full) = sumFields(p, end, infos, room);
+            (numerator, denominator) = addFractions(room, full, numerator, denominator);
+        }
+    }
+
+    /// Fingerprints of up to RUN messages from calldata `p` on: per message the sum in two lanes and the prefix of its bus.
+    /// Returns where the next message begins, and the end of what was written.
+    function sumFields(uint256 p, uint256 end, uint256 infos, uint256 to) private pure returns (uint256, uint256) {
         uint256 bad;
         assembly ("memory-safe") {
-            let p := messages.offset
-            let end := add(p, messages.length)
-            from := mload(0x40) // the denominators stay behind the allocated memory: they are used up at once
-            let to := from
-            for {} lt(p, end) {} {
-                let bus := byte(0, calldataload(p))
-                let entry := add(infos, mul(192, bus))
-                if iszero(lt(bus, buses)) {
-                    bad := TOP
-                    break
-                }
-                let weight := mload(entry)
-                if iszero(weight) {
+            for { let full := add(to, mul(64, RUN)) } and(lt(p, end), lt(to, full)) {} {
+                let entry := mload(add(infos, shl(5, byte(0, calldataload(p)))))
+                if iszero(entry) {
                     bad := TOP
                     break
                 }
                 p := add(p, 1)
                 let acc := 0
+                let weight := mload(entry)
                 let x
                 // all but the last 16 fields or fewer
-                for { let rest := add(p, shr(48, weight)) } lt(p, rest) { p := add(p, 32) } {
+                for { let rest := add(p, mload(add(entry, 192))) } lt(p, rest) { p := add(p, 32) } {
                     x := calldataload(p)
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    let w := and(weight, 0xFFFFFFFF)
-                    acc := add(acc, mulmod(shr(192, x), mload(w), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(w, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(w, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(w, 96)), LANES))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
                     weight := add(weight, 128)
                 }
-                let length := and(shr(32, weight), 0xFFFF)
-                weight := and(weight, 0xFFFFFFFF)
                 x := and(calldataload(p), mload(add(entry, 64)))
                 if x {
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc :=
-                        add(
-                            acc,
-                            add(
-                                add(
-                                    mulmod(shr(192, x), mload(weight), LANES),
-                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
-                                ),
-                                add(
-                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
-                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
-                                )
-                            )
-                        )
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
                 }
-                x := and(calldataload(add(p, 32)), mload(add(entry, 96)))
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 96)))
                 if x {
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc :=
-                        add(
-                            acc,
-                            add(
-                                add(
-                                    mulmod(shr(192, x), mload(add(weight, 128)), LANES),
-                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 160)), LANES)
-                                ),
-                                add(
-                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 192)), LANES),
-                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 224)), LANES)
-                                )
-                            )
-                        )
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
                 }
-                x := and(calldataload(add(p, 64)), mload(add(entry, 128)))
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 128)))
                 if x {
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc :=
-                        add(
-                            acc,
-                            add(
-                                add(
-                                    mulmod(shr(192, x), mload(add(weight, 256)), LANES),
-                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 288)), LANES)
-                                ),
-                                add(
-                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 320)), LANES),
-                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 352)), LANES)
-                                )
-                            )
-                        )
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
                 }
-                x := and(calldataload(add(p, 96)), mload(add(entry, 160)))
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 160)))
                 if x {
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc :=
-                        add(
-                            acc,
-                            add(
-                                add(
-                                    mulmod(shr(192, x), mload(add(weight, 384)), LANES),
-                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 416)), LANES)
-                                ),
-                                add(
-                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 448)), LANES),
-                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 480)), LANES)
-                                )
-                            )
-                        )
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
                 }
-                p := add(p, length)
-                // prefix - fingerprint; the lanes are below 2^137 and 2^74
-                let d := mload(add(entry, 32))
-                mstore(
-                    to,
-                    or(
-                        shl(128, mod(sub(add(shr(128, d), shl(12, P)), shr(137, acc)), P)),
-                        mod(sub(add(and(d, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, LOW_LANE)), P)
-                    )
-                )
-                to := add(to, 32)
+                p := add(p, mload(add(entry, 224))) // from the fourth word to the end
+                mstore(to, acc)
+                mstore(add(to, 32), mload(add(entry, 32)))
+                to := add(to, 64)
             }
-            bad := or(iszero(eq(p, end)), and(bad, TOP))
+            bad := or(and(bad, TOP), gt(p, end))
+        }
+        if (bad != 0) revert IStarkErrors.Message();
+        return (p, to);
+    }
 
-            // 1 / d is conjugate(d) / norm(d) with the norm in F, so the common denominator stays in F
-            let n0 := 0
-            let n1 := 0
-            denominator := 1
-            for {} lt(from, to) { from := add(from, 32) } {
-                let d1 := mload(from)
-                let d0 := and(d1, 0xFFFFFFFFFFFFFFFF)
-                d1 := sub(P, shr(128, d1))
+    /// Adds 1 / (prefix - fingerprint) for all messages between `from` and `to`. 1 / d is conjugate(d) / norm(d) with the
+    /// norm in F, so the common denominator stays in F.
+    function addFractions(uint256 from, uint256 to, uint256 numerator, uint256 denominator)
+        private
+        pure
+        returns (uint256, uint256)
+    {
+        assembly ("memory-safe") {
+            let n0 := and(numerator, 0xFFFFFFFFFFFFFFFF)
+            let n1 := shr(128, numerator)
+            for {} lt(from, to) { from := add(from, 64) } {
+                // prefix - fingerprint, conjugated; the lanes are below 2^137 and 2^74
+                let acc := mload(from)
+                let d1 := mload(add(from, 32))
+                let d0 := mod(sub(add(and(d1, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, LOW_LANE)), P)
+                d1 := mod(add(shr(137, acc), sub(P, shr(128, d1))), P)
                 let norm := mod(add(mul(d0, d0), sub(shl(137, P), mul(7, mul(d1, d1)))), P)
                 n0 := mod(add(mul(n0, norm), mul(d0, denominator)), P)
                 n1 := mod(add(mul(n1, norm), mul(d1, denominator)), P)
@@ -333,26 +310,32 @@ library Head {
             }
             numerator := or(shl(128, n1), n0)
         }
-        if (bad != 0) revert IStarkErrors.Message();
+        return (numerator, denominator);
     }
 
-    /// Six words per bus: bytes of all fields but the last 16 or fewer (bit 48), bytes of these (bit 32) and the address of
-    /// the first field's weight, or 0 if no table uses the bus; prefix(bus); masks of the four words with the last fields.
+    /// For each byte a word: 0, or, if it is a bus that some table uses, the address of eight words: address of the first
+    /// field's weight; prefix(bus); masks of the four words with the last 16 fields or fewer; bytes of the fields before
+    /// these; and what these have beyond (modulo 2^256: short of) 96 bytes.
     function messageInfos(Key memory k, uint256 prefixes, uint256 powers) private pure returns (uint256 infos) {
         unchecked {
-            infos = allocate(6 * k.buses);
+            infos = allocate(256);
+            assembly ("memory-safe") {
+                calldatacopy(infos, calldatasize(), 8192)
+            }
             for (uint256 bus; bus < k.buses; ++bus) {
+                if (VerificationKeys.read(k.prefixesAt + bus, 1) == 255) continue;
                 uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
                 uint256 last = width == 0 ? 0 : ((width - 1) & 15) + 1;
-                uint256 info = ((8 * (width - last)) << 48) | ((8 * last) << 32)
-                    | (powers + 32 * (k.messageWidth - width));
-                uint256 entry = infos + 192 * bus;
-                store(entry, VerificationKeys.read(k.prefixesAt + bus, 1) == 255 ? 0 : info);
+                uint256 entry = allocate(8);
+                store(infos + 32 * bus, entry);
+                store(entry, powers + 32 * (k.messageWidth - width));
                 store(entry + 32, G.word(prefixes + 32 * bus));
                 for (uint256 i; i < 4; ++i) {
                     uint256 fields = last > 4 * i ? last - 4 * i : 0;
                     store(entry + 64 + 32 * i, fields > 3 ? type(uint256).max : ~(type(uint256).max >> (64 * fields)));
                 }
+                store(entry + 192, 8 * (width - last));
+                store(entry + 224, 8 * last - 96);
             }
         }
     }

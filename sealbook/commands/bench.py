@@ -1,0 +1,143 @@
+"""`sealbook bench`: measure clearing, proving, verifying and settling."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ..bench.process import Report, run_isolated
+from ..errors import BenchError
+
+__all__ = ["JOBS", "add_parser", "run"]
+
+JOBS = {
+    "clear": "clear one market from arrays, with fills",
+    "prove": "build the witness of one epoch and prove it",
+    "verify": "verify such a proof in Python",
+    "settle": "settle such an epoch on the real contracts in an embedded EVM",
+}
+
+_DESCRIPTION = """\
+Measure one job. Default work of prove, verify and settle: 10,000 registered accounts, two markets, 256 bundles of
+4 orders each from random accounts, all revealed; of several batches, bundles from 1,000 of the accounts.
+`ratio` = seconds / baseline_seconds, where the baseline is 2^20 native Poseidon2 permutations in one
+thread with SIMD, measured in the same run. docs/benchmarks.md says what is counted.
+With --json the last line is one object. Exit status: 0, or 2 if the job could not run."""
+
+_UNITS = {"_seconds": "s", "_bytes": "bytes"}
+_CLEAR_ORDERS = 10_000
+_CLEAR_LIMIT = 1_000_000
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Register `bench` with the subparsers of the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "bench",
+        help="measure clearing, proving, verifying and settling",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    jobs = parser.add_subparsers(title="jobs", metavar="JOB", dest="job", required=True)
+    for name, summary in JOBS.items():
+        job = jobs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == "clear":
+            job.add_argument("--bundles", type=int, default=1, help="bundles in the book (default 1)")
+            job.add_argument(
+                "--orders", type=int, default=_CLEAR_ORDERS, help=f"orders per bundle (default {_CLEAR_ORDERS})"
+            )
+            job.add_argument("--batches", type=int, default=1, help="books to clear one after another (default 1)")
+        else:
+            job.add_argument("--bundles", type=int, default=256, help="bundles per batch (default 256)")
+            job.add_argument("--orders", type=int, default=4, help="orders per bundle (default 4)")
+            job.add_argument("--batches", type=int, default=1, help="batches in the epoch (default 1)")
+        job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+        job.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print. 0, or 2 if the job could not run."""
+    try:
+        figures = _measure(args)
+    except BenchError as error:
+        if args.json:
+            print(json.dumps({"error": {"code": error.code, "message": str(error)}}))
+        else:
+            print(f"sealbook bench: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps(figures))
+    else:
+        _print(args, figures)
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> dict[str, Any]:
+    terminal = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def report(step: str, done: float | None) -> None:
+            progress.update(task, description=step, total=None if done is None else 1.0, completed=done or 0.0)
+
+        figures = _job(args, report)
+    work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
+    return {"job": args.job, **work, **figures, "cpus": os.cpu_count(), "machine": platform.machine()}
+
+
+def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
+    if args.job == "clear":
+        total = args.bundles * args.orders
+        if min(args.bundles, args.orders, args.batches) < 1 or total > _CLEAR_LIMIT or args.batches > 1000:
+            raise BenchError(f"orders: {args.bundles} x {args.orders} is not in 1 to {_CLEAR_LIMIT}")
+        return run_isolated(clear_job, total, args.batches, report=report)
+    # Only what is measured is imported: the jobs below load the prover and the contracts.
+    from ..bench.jobs import proof_job, prove_job, verify_job
+    from ..bench.workload import Work
+
+    work = Work(args.bundles, args.orders, args.batches)
+    work.check()
+    if args.job == "settle":
+        from ..bench.settle import settle_job
+
+        return dict(run_isolated(settle_job, work, report=report))
+    if args.job == "prove":
+        return dict(run_isolated(prove_job, work, report=report))
+    proven = run_isolated(proof_job, work, report=report)
+    from proofs.statement.settlement import verification_key
+
+    key = verification_key(proven.statement.tier)
+    return dict(run_isolated(verify_job, proven.statement, key, proven.proof, report=report))
+
+
+def clear_job(report: Report, orders: int, batches: int) -> dict[str, Any]:
+    """The clearing figure with the baseline of the same run; seconds are those of all books."""
+    from ..bench.jobs import baseline
+    from .bench_clear import run as clear
+
+    report("clearing", None)
+    runs = [clear(orders) for _ in range(batches)]
+    seconds = sum(float(r["seconds"] or 0.0) for r in runs)
+    report("measuring the baseline", None)
+    base = baseline()
+    last = {k: v for k, v in runs[-1].items() if k not in ("seconds", "orders")}
+    return {"seconds": seconds, **last, "baseline_seconds": base, "ratio": seconds / base, "book_orders": orders}
+
+
+def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
+    console = Console()
+    console.print(f"[bold]sealbook bench {args.job}[/]: {JOBS[args.job]}", highlight=False)
+    for name, value in figures.items():
+        if name == "job":
+            continue
+        unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
+        text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)

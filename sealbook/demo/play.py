@@ -1,0 +1,280 @@
+"""The demonstration from beginning to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from client.client import Client
+from client.keys import Keys
+from client.orders import Instruction
+from client.states import Commitment
+from orderbook.wire import BatchStatus
+
+from . import cast
+from .audit import Ledger, to_tokens
+from .cast import ASSETS, ATTACKED, PEOPLE, SCENES, Scene
+from .court import try_forgeries
+from .stage import DemoError, Operator, Stage
+from .timeline import Timeline, short
+
+KEY_TREE_LOG_SIZE = 12
+"""Key trees of the demonstration cover 4,096 batches; a real one covers a million and takes seconds."""
+BATCHES_PER_EPOCH = 2
+
+
+@dataclass
+class Record:
+    """What was done, for the independent recomputation."""
+
+    orders: dict[int, dict[int, Sequence[Instruction]]] = field(default_factory=dict)
+    missed: dict[int, set[int]] = field(default_factory=dict)
+
+
+class Play:
+    """One run. ``failures`` collects everything that differs from what it should be."""
+
+    def __init__(self, stage: Stage, timeline: Timeline) -> None:
+        self.stage = stage
+        self.timeline = timeline
+        self.record = Record()
+        self.failures: list[str] = []
+        self.clients: dict[str, Client] = {}
+        self.accounts: dict[str, int] = {}
+        self.operator = Operator(stage)
+        self._random = random.Random(cast.SEED)
+        self._open: dict[str, contextlib.AsyncExitStack] = {}
+        self._keys = {name: Keys.generate(self._random.randbytes) for name in PEOPLE}
+        self._next = 0
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        return {number: name for name, number in self.accounts.items()}
+
+    async def run(self) -> None:
+        started = time.monotonic()
+        try:
+            await self._opening()
+            for scene in SCENES:
+                await self._scene(scene)
+            await self._withdraw()
+            await self._what_the_public_saw()
+            await self._attack()
+            await self._ending()
+        finally:
+            for stack in self._open.values():
+                await stack.aclose()
+            await self.operator.close()
+        self.timeline.say(f"\ntook {time.monotonic() - started:.0f} s")
+
+    # -- before the first batch
+
+    async def _opening(self) -> None:
+        timeline = self.timeline
+        timeline.chapter("Ten accounts open")
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        timeline.say(f"node at {self.stage.node_url}, chain at {self.stage.rpc}")
+        await self.operator.connect()
+        for name in PEOPLE:
+            await asyncio.to_thread(self.stage.fund, name)
+            await self._enter(name)
+            client = self.clients[name]
+            self.accounts[name] = await client.register(log_size=KEY_TREE_LOG_SIZE)
+            for symbol, amount in cast.purse(name).items():
+                await client.deposit(symbol, amount)
+        listed = ", ".join(f"{name} ({number})" for name, number in self.accounts.items())
+        timeline.say(f"registered and deposited on L1: {listed}")
+        await self._close_batch({})
+        self._print_cleared(0, await self.operator.until(0, "prove", "settle", "settled"))
+
+    async def _enter(self, name: str) -> None:
+        stack = contextlib.AsyncExitStack()
+        self._open[name] = stack
+        self.clients[name] = await stack.enter_async_context(
+            Client.connect(
+                self.stage.node_url,
+                rpc=self.stage.rpc,
+                contract=self.stage.exchange.address,
+                keys=self._keys[name],
+                store=self.stage.folder / "clients" / f"{name}.sqlite3",
+                account=self.stage.l1_key(name),
+                poll_seconds=0.2,
+            )
+        )
+
+    async def _leave(self, name: str) -> None:
+        await self._open.pop(name).aclose()
+        del self.clients[name]
+
+    # -- one batch
+
+    async def _scene(self, scene: Scene) -> None:
+        batch = self._next
+        self.timeline.scene(batch, scene.title)
+        made = await self._commit(scene)
+        if scene.misses:
+            await self._leave(scene.misses)
+        if scene.kills:
+            await self._kill()
+        missed = {self.accounts[scene.misses]} if scene.misses else set()
+        await self._close_batch(scene.orders, missed)
+        status = await self.operator.until(batch, "prove", "settle", "settled")
+        self._print_cleared(batch, status)
+        if scene.misses:
+            await self._enter(scene.misses)
+        if batch % BATCHES_PER_EPOCH == BATCHES_PER_EPOCH - 1:
+            await self._settlement(batch)
+            for name, commitment in made.items():
+                if name != scene.misses and not scene.kills:
+                    await commitment.settled()
+
+    async def _commit(self, scene: Scene) -> dict[str, Commitment]:
+        """Everybody commits at once, as they would."""
+
+        async def one(name: str) -> tuple[str, Commitment]:
+            client = self.clients[name]
+            orders = scene.orders[name]
+            if name in cast.MAKERS:
+                return name, await client.quote(orders)
+            return name, await client.commit(orders)
+
+        made = dict(await asyncio.gather(*(one(name) for name in scene.orders)))
+        count = sum(len(orders) for orders in scene.orders.values())
+        self.timeline.step("committed", f"{len(made)} bundles with {count} entries; all that the venue has is hashes")
+        return made
+
+    async def _kill(self) -> None:
+        assert self.stage.node is not None
+        await asyncio.to_thread(self.stage.node.kill)
+        self.timeline.step("killed", "the node is gone (SIGKILL), after its receipts and before its seal", "red")
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        await self.operator.connect()
+        self.timeline.step("restarted", "the node is back; what it had acknowledged was in its journal")
+
+    async def _close_batch(self, orders: Mapping[str, Sequence[Instruction]], missed: set[int] | None = None) -> None:
+        batch = self._next
+        self._next += 1
+        self.record.orders[batch] = {self.accounts[name]: o for name, o in orders.items()}
+        self.record.missed[batch] = missed or set()
+        await self.operator.seal_now()
+
+    def _print_cleared(self, batch: int, status: BatchStatus) -> None:
+        if batch == 0:
+            self.timeline.scene(0, "registrations and deposits")
+        self.timeline.cleared(status, self.names)
+
+    async def _settlement(self, batch: int) -> None:
+        status = await self.operator.until(batch, "settled")
+        self.timeline.settled(status)
+
+    # -- after the batches
+
+    async def _withdraw(self) -> None:
+        timeline = self.timeline
+        timeline.chapter("A withdrawal is claimed on L1")
+        token = self.stage.tokens["USD"]
+        assert token is not None
+        address = self.stage.people["hana"].address
+        before = await asyncio.to_thread(token.balance_of, address)
+        claimed = await self.clients["hana"].claim()
+        after = await asyncio.to_thread(token.balance_of, address)
+        tokens = (after - before) / 10 ** cast.DECIMALS["USD"]
+        timeline.say(f"hana claimed in {len(claimed)} transactions: her wallet holds {tokens:.2f} USD more, and 0.5 ETH")
+        if after - before != 100 * 10 ** cast.DECIMALS["USD"]:
+            self.failures.append(f"hana's claim paid {tokens} USD instead of 100")
+
+    async def _what_the_public_saw(self) -> None:
+        """One order from both sides."""
+        batch, name = 1, "ada"
+        status = self.operator.status[batch]
+        number = self.accounts[name]
+        known = self.stage.exchange.batch(batch)
+        settled = self.stage.exchange.epoch(known.epoch or 0)
+        own = [
+            "buy 3 ETH at 2510 USD or better",
+            "salt: three random field elements",
+            "secret of batch 1 from her seed",
+            "key path under her key root",
+            "sent before the seal: one hash, signed",
+            "sent after her own check of the seal: the order, to the engine alone",
+        ]
+        seen = [
+            f"batch 1: root {short(status.root)}, {known.count} commitments",
+            *(f"market {m.market}: price {m.price}, volume {m.volume}" for m in status.markets),
+            f"epoch {known.epoch}: new state root {short(hex(settled.new_root[0]))}",
+            f"account {number}: new balances (what it gained or paid in the epoch)",
+            "not its limit, size, side, nor that it had an order in this batch",
+        ]
+        self.timeline.chapter("One order, from both sides")
+        self.timeline.sides("ada's order in batch 1", ("what ada sent", own), ("all that the public saw", seen))
+
+    async def _attack(self) -> None:
+        """A batch that the honest node leaves unsettled, and an operator who wants to settle it falsely."""
+        timeline = self.timeline
+        timeline.chapter("The operator cheats")
+        batch = self._next
+        self.timeline.scene(batch, ATTACKED.title)
+        await self._commit(ATTACKED)
+        await self._close_batch(ATTACKED.orders)
+        status = await self.operator.until(batch, "prove", "settle", "settled")
+        self._print_cleared(batch, status)
+        await self.operator.close()
+        await asyncio.to_thread(self.stage.stop_node)
+        self.failures += await asyncio.to_thread(try_forgeries, self.stage, batch, timeline)
+        timeline.say("\nThe honest node comes back and settles the batch as it was.")
+        await asyncio.to_thread(self.stage.start_node, 1)
+        await self.operator.connect()
+        await self._settlement(batch)
+
+    async def _ending(self) -> None:
+        """Who ended with what, recomputed without any of the venue's code."""
+        timeline = self.timeline
+        timeline.chapter("Who ended with what")
+        ledger = Ledger()
+        for name, number in self.accounts.items():
+            for symbol, amount in cast.purse(name).items():
+                ledger.deposit(number, symbol, amount)
+        for batch in range(self._next):
+            chain = await asyncio.to_thread(self.stage.exchange.batch, batch)
+            results = ledger.batch(self.record.orders[batch], self.record.missed[batch], chain.beacon or bytes(32))
+            status = self.operator.status.get(batch)
+            if status is not None and status.markets:
+                claimed = [(m.price if m.volume else None, m.volume) for m in status.markets]
+                if claimed != results:
+                    self.failures.append(f"batch {batch}: the venue says {claimed}, recomputed {results}")
+        rows = []
+        for name, number in self.accounts.items():
+            balances = await self.clients[name].balances()
+            cells = [f"{name} ({number})"]
+            for asset, symbol in enumerate(ASSETS):
+                expected = to_tokens(asset, ledger.balances[(number, asset)])
+                proven = balances[symbol].settled
+                cells.append(f"{proven.normalize():f}")
+                if proven != expected:
+                    self.failures.append(f"{name}: {proven} {symbol} proven, {expected} recomputed")
+            cells.append("✓" if not any(f.startswith(f"{name}:") for f in self.failures) else "✗")
+            rows.append(cells)
+        for label, number in (("fees (0)", 0), ("insurance (1)", 1)):
+            rows.append([label, *(f"{to_tokens(a, ledger.balances[(number, a)]).normalize():f}" for a in range(3)), ""])
+        timeline.table(
+            "Balances proven under L1's state root, against the recomputation", ["account", *ASSETS, "agree"], rows
+        )
+
+
+async def perform(folder: Path, rpc: str | None, timeline: Timeline) -> list[str]:
+    """Run the demonstration; gives what differed from what it should be."""
+    stage = Stage(folder, rpc, lambda line: timeline.say(f"  {line}", "dim"))
+    try:
+        play = Play(stage, timeline)
+        await play.run()
+        return play.failures
+    finally:
+        await asyncio.to_thread(stage.close)
+
+
+__all__ = ["DemoError", "perform"]

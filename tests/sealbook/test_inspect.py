@@ -1,0 +1,121 @@
+"""`sealbook inspect` on a chain with two settled epochs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.rpc import connect
+from sealbook.cli import main
+from sealbook.collect import collect
+from sealbook.export import decode_export
+
+from .venue import SettledVenue
+
+
+def shown(venue: SettledVenue, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert main([*venue.arguments(*words), "--json"]) == 0
+    out: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return out
+
+
+def test_every_check_holds(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    first = shown(venue, capsys, "epoch", "0")
+    assert first["verdict"] == "verified"
+    assert {c["name"]: c["ok"] for c in first["checks"]} == dict.fromkeys(
+        (
+            "queries",
+            "events",
+            "final",
+            "beacons",
+            "public_data",
+            "queue",
+            "parameters",
+            "key",
+            "program",
+            "proof",
+            "outcome",
+            "deadline",
+            "signatures",
+            "security",
+        ),
+        True,
+    )
+    assert first["chain_id"] == venue.chain_id
+    assert first["contract"] == venue.address.lower()
+    assert first["program"]["vk_hash"] == first["program"]["contract_vk_hash"]
+    steps = [t["step"] for t in first["transactions"]]
+    assert steps == ["seal", "seal", "beacon", "open", "queries", "queries", "settle"]
+    assert all(21_000 < t["gas"] <= 1 << 24 for t in first["transactions"])
+
+
+def test_the_second_epoch_starts_where_the_first_ended(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    first = shown(venue, capsys, "epoch", "0")
+    second = shown(venue, capsys, "latest")
+    assert (first["epoch"], second["epoch"]) == (0, 1)
+    assert second["inputs"]["old_root"] == first["outputs"]["new_root"]
+    assert [m["reference"] for m in second["inputs"]["markets"]] == [105, 1005]
+    assert second["inputs"]["queue_entries"] == []
+    # Signatures in a transaction of their own, and query records that were checked twice.
+    assert [t["step"] for t in second["transactions"]].count("signatures") == 1
+    assert [(m["batch"], m["account"]) for m in second["outputs"]["missing"]] == [(2, 4)]
+    assert [m["price"] for m in second["batches"][0]["markets"]] == [104, None]
+
+
+def test_a_batch_leads_to_its_epoch(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [shown(venue, capsys, "batch", str(b))["epoch"] for b in range(3)] == [0, 0, 1]
+
+
+def test_the_tables_name_what_was_settled(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(venue.arguments("epoch", "0")) == 0
+    out = capsys.readouterr().out
+    assert "Epoch 0" in out
+    assert "security in bits, by error source" in out
+    assert out.endswith("verified\n")
+
+
+def test_keys_are_those_of_the_source(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = shown(venue, capsys, "key")
+    assert keys["verdict"] == "verified"
+    assert [(t["name"], t["ok"]) for t in keys["tiers"]] == [("small", True), ("medium", True)]
+    assert all(t["security"]["conjectured"]["total"] >= 100 for t in keys["tiers"])
+
+
+def test_what_is_exported_is_what_was_inspected(venue: SettledVenue, exported: bytes) -> None:
+    assert collect(connect(venue.url), venue.address, 0).export == decode_export(exported)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["epoch", "2"], "epoch: 2 is not settled; there are 2 epochs, from 0 on"),
+        (["batch", "3"], "batch: 3 is not sealed; there are 3 batches, from 0 on"),
+        (["batch"], "number: `inspect batch` needs a number"),
+        (["latest", "1"], "number: `inspect latest` takes no number"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(venue.arguments(*words)) == 2
+    assert capsys.readouterr().err == f"sealbook inspect: {message}\n"
+    assert main([*venue.arguments(*words), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"] == message
+
+
+def test_wrong_places_are_said(venue: SettledVenue, capsys: pytest.CaptureFixture[str]) -> None:
+    token = venue.exchange.assets()[0].token
+    assert token is not None
+    cases = [
+        (["--rpc", "http://127.0.0.1:1", "--contract", venue.address], "rpc: the endpoint does not answer"),
+        (["--rpc", "ftp://x", "--contract", venue.address], "rpc: 'ftp://x' is no http or https address"),
+        (["--rpc", venue.url, "--contract", "0x12"], "contract: '0x12' is no address"),
+        (["--rpc", venue.url, "--contract", "0x" + "11" * 20], "contract: there is no code at 0x1111"),
+        (["--rpc", venue.url, "--contract", token], f"contract: {token} is no Exchange of this version"),
+        (["--rpc", venue.url, "--contract", venue.address, "--chain-id", "1"], "chain_id: the endpoint serves chain"),
+    ]
+    for words, message in cases:
+        assert main(["inspect", "latest", *words]) == 2
+        assert capsys.readouterr().err.startswith(f"sealbook inspect: {message}")
