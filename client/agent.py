@@ -130,6 +130,8 @@ class RevealAgent:
                     return
                 self._store.save_batch(after)
                 self._attempts.pop(record.batch, None)
+                if not after.reason:
+                    self.problems.pop(record.batch, None)
                 log.info("batch %d: %s", after.batch, after.phase, extra={"reason": after.reason})
                 self._changed(after)
                 record = after
@@ -183,6 +185,8 @@ class RevealAgent:
         except (LinkError, VenueRefused) as error:
             if late:
                 return _missed(record, error.code)
+            if error.code == "wrong_phase":  # the venue has not seen the seal yet
+                return record
             raise
         chosen = next(m for m in reversed(own) if m.commitment == place.commitment)
         return msgspec.structs.replace(
@@ -235,17 +239,11 @@ class RevealAgent:
             check_acknowledgement(
                 self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment
             )
-            return msgspec.structs.replace(
-                record, phase="revealed", acknowledgement=bytes.fromhex(reply.signature[2:])
-            )
-        check_refusal(
-            self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment
-        )
+            return msgspec.structs.replace(record, phase="revealed", acknowledgement=bytes.fromhex(reply.signature[2:]))
+        check_refusal(self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment)
         if record.refusal != reply.reason:
             self._store.save_batch(msgspec.structs.replace(record, refusal=reply.reason))
-        raise VenueRefused(
-            f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True
-        )
+        raise VenueRefused(f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True)
 
     async def _reveal(
         self, record: BatchRecord, message: CommitmentRecord, seal: SealedBatch
@@ -298,9 +296,7 @@ class RevealAgent:
             raise
         if result is None:
             return record
-        entries = next(
-            (m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence), ()
-        )
+        entries = next((m.entries for m in self._store.commitments(record.batch) if m.sequence == record.sequence), ())
         check_result(self._venue, self._account, entries, result)
         reason = record.reason
         if result.outcome == "missing" and record.acknowledgement:

@@ -101,9 +101,7 @@ class Audit:
         for batch in range(before.settled_batches, after.settled_batches):
             record = self._store.batch(batch)
             if record is not None and record.phase != "void" and record.result is None:
-                raise StateError(
-                    f"the result of batch {batch} is not known yet", code="no_result", retryable=True
-                )
+                raise StateError(f"the result of batch {batch} is not known yet", code="no_result", retryable=True)
         queue = await asyncio.to_thread(self._chain.queue, self._account)
         deposits = [
             (entry.asset, entry.values[0])

@@ -93,9 +93,7 @@ def place_of(message: Path | Sealed) -> LeafPlace:
         raise BrokenPromise(f"the path is malformed: {error}", code="wrong_path", field=error.field) from None
 
 
-def check_place(
-    venue: Venue, account: int, place: LeafPlace, seal: SealedBatch, own: Sequence[Digest]
-) -> None:
+def check_place(venue: Venue, account: int, place: LeafPlace, seal: SealedBatch, own: Sequence[Digest]) -> None:
     """The root is the one that L1 sealed, and one of the ``own`` commitments is in it at the place given."""
     if place.root != seal.root:
         raise BrokenPromise(
@@ -138,9 +136,7 @@ def check_acknowledgement(
             code="acknowledgement_contents",
             field="acknowledgement",
         )
-    _demand(
-        domain.acknowledgement(batch, account, commitment), message.signature, operator, "acknowledgement"
-    )
+    _demand(domain.acknowledgement(batch, account, commitment), message.signature, operator, "acknowledgement")
 
 
 def check_refusal(
@@ -168,9 +164,7 @@ def check_result(venue: Venue, account: int, entries: Sequence[Entry], result: R
     if result.account != account:
         raise BrokenPromise("the result is another account's", code="result_contents", field="account")
     if result.outcome == "missing":
-        if result.fills or dict(result.changes) != (
-            {venue.fee_asset: -result.charged} if result.charged else {}
-        ):
+        if result.fills or dict(result.changes) != ({venue.fee_asset: -result.charged} if result.charged else {}):
             raise BrokenPromise("a missing bundle with fills", code="result_contents", field="fills")
         if result.charged > venue.miss_fee:
             raise BrokenPromise("charged above the miss fee", code="result_contents", field="charged")
@@ -198,9 +192,7 @@ def _check_fill(venue: Venue, fill: Fill, prices: dict[int, int]) -> None:
             raise BrokenPromise(f"{where}: a withdrawal in part", code="result_contents", field=where)
         return
     if prices.setdefault(fill.market, fill.clearing_price) != fill.clearing_price:
-        raise BrokenPromise(
-            f"{where}: two clearing prices in one market", code="result_contents", field=where
-        )
+        raise BrokenPromise(f"{where}: two clearing prices in one market", code="result_contents", field=where)
     if not fill.fill:
         if fill.fee:
             raise BrokenPromise(f"{where}: a fee without a fill", code="result_contents", field=where)
@@ -237,9 +229,7 @@ def check_balances(venue: Venue, account: int, message: Balances, root: Digest) 
     if message.account != account:
         raise BrokenPromise("the balances are another account's", code="balance_contents", field="account")
     if message.root != hex_digest(root):
-        raise BrokenPromise(
-            "the balances' root is not the root that L1 holds", code="balance_root", field="root"
-        )
+        raise BrokenPromise("the balances' root is not the root that L1 holds", code="balance_root", field="root")
     proven: dict[int, int] = {}
     for leaf in message.balances:
         where = f"balances[{leaf.asset}]"
@@ -251,9 +241,7 @@ def check_balances(venue: Venue, account: int, message: Balances, root: Digest) 
             raise BrokenPromise(f"{where}: {error}", code="balance_path", field=where) from None
         index = leaf_index(account, balance_slot(leaf.asset))
         if not verify_path(root, balance_leaf(leaf.amount), index, siblings, STATE_DEPTH):
-            raise BrokenPromise(
-                f"{where}: the path does not lead to L1's state root", code="balance_path", field=where
-            )
+            raise BrokenPromise(f"{where}: the path does not lead to L1's state root", code="balance_path", field=where)
         proven[leaf.asset] = leaf.amount
     return proven
 

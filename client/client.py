@@ -239,9 +239,7 @@ class Client:
 
     def _demand_account(self) -> int:
         if not self.account:
-            raise StateError(
-                "no account", code="not_registered", field="account", advice="call register() first"
-            )
+            raise StateError("no account", code="not_registered", field="account", advice="call register() first")
         return self.account
 
     # ------------------------------------------------------------------------------------------ commitments

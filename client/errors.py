@@ -166,9 +166,7 @@ class NoReply(LinkError):
 
     default_code = "no_reply"
     default_outcome_known = False
-    default_advice = (
-        "the outcome is not known yet; keep the client running, it will find out and reveal if need be"
-    )
+    default_advice = "the outcome is not known yet; keep the client running, it will find out and reveal if need be"
 
 
 class VenueRefused(ClientError):
@@ -232,7 +230,5 @@ class OrderEnded(ClientError):
     def __init__(self, state: OrderState) -> None:
         reason = getattr(state, "reason", "")
         name = type(state).__name__
-        super().__init__(
-            f"the order ended as {name}" + (f": {reason}" if reason else ""), code=f"order_{name.lower()}"
-        )
+        super().__init__(f"the order ended as {name}" + (f": {reason}" if reason else ""), code=f"order_{name.lower()}")
         self.state = state

@@ -48,9 +48,7 @@ def l1_account(key: str | bytes | LocalAccount) -> LocalAccount:
     try:
         account: LocalAccount = Account.from_key(key)
     except Exception:
-        raise InputError(
-            "account: not a private key of 32 bytes", code="bad_l1_key", field="account"
-        ) from None
+        raise InputError("account: not a private key of 32 bytes", code="bad_l1_key", field="account") from None
     return account
 
 
@@ -124,9 +122,7 @@ class EvmChain:
 
     def progress(self) -> Progress:
         p = _read(self._exchange.progress)
-        return Progress(
-            p.sealed_batches, p.settled_batches, p.epochs, p.queue_length, p.queue_cut, p.queue_settled
-        )
+        return Progress(p.sealed_batches, p.settled_batches, p.epochs, p.queue_length, p.queue_cut, p.queue_settled)
 
     def batch(self, number: int) -> SealedBatch | None:
         try:
@@ -173,14 +169,10 @@ class EvmChain:
         heads = exchange.heads_checked(seals[-1].seal_block, epoch.settled_block, id=settled.id)
         data = heads[-1].public_data if heads else b""
         if bytes(Web3.keccak(data)) != epoch.public_data_hash:
-            raise ChainError(
-                f"epoch {number}: the public data are not those that L1 accepted", code="public_data"
-            )
+            raise ChainError(f"epoch {number}: the public data are not those that L1 accepted", code="public_data")
         try:
             counts = [seal.count for seal in seals]
-            public = decode(
-                data, counts=counts, markets=len(exchange.markets()), assets=len(exchange.assets())
-            )
+            public = decode(data, counts=counts, markets=len(exchange.markets()), assets=len(exchange.assets()))
         except PublicDataError as error:
             raise ChainError(f"epoch {number}: {error}", code="public_data", field="public_data") from None
         if withdrawals_root(public.withdrawals) != epoch.withdrawals_root:
@@ -214,9 +206,7 @@ class EvmChain:
         path = withdrawal_path(holdings, settlement.withdrawals.index(line))
         return self._write(
             lambda sender: (
-                self._exchange.claim(
-                    sender, settlement.epoch, line.account, line.asset, line.units, path
-                ).hash
+                self._exchange.claim(sender, settlement.epoch, line.account, line.asset, line.units, path).hash
             )
         )
 

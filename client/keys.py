@@ -34,14 +34,16 @@ class Keys:
     """Seed and commit key of one account. Neither is ever shown."""
 
     def __init__(self, seed: bytes, commit_key: bytes) -> None:
+        for field, secret in (("seed", seed), ("commit_key", commit_key)):
+            if len(secret) != 32:  # coincurve would pad a shorter one
+                raise KeyFileError(f"the {field} has {len(secret)} bytes, not 32", code="bad_key", field=field)
         try:
             self.seed = Seed(seed)
             self.commit_key = SigningKey(commit_key)
-        except (ValueError, TypeError) as error:
-            which = "seed" if not hasattr(self, "seed") else "commit_key"
+        except ValueError:
             raise KeyFileError(
-                f"the {which} is not a secret of 32 bytes", code="bad_key", field=which
-            ) from error
+                "the commit key is no secp256k1 secret", code="bad_key", field="commit_key"
+            ) from None
 
     def __repr__(self) -> str:
         return f"Keys(commit_key={self.commit_key.address})"
@@ -62,9 +64,7 @@ class Keys:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise KeyFileError(
-                f"{path} exists", code="key_file_exists", field="keys", advice="load it"
-            ) from None
+            raise KeyFileError(f"{path} exists", code="key_file_exists", field="keys", advice="load it") from None
         except OSError as error:
             raise KeyFileError(f"cannot write {path}: {error.strerror}", field="keys") from None
         with os.fdopen(handle, "wb") as file:
@@ -85,18 +85,14 @@ class Keys:
         except OSError as error:
             raise KeyFileError(f"cannot read {path}: {error.strerror}", field="keys") from None
         if mode & 0o077:
-            raise KeyFileError(
-                f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it"
-            )
+            raise KeyFileError(f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it")
         try:
             file = msgspec.json.decode(data, type=_File)
             if file.version != 1:
                 raise ValueError
             return cls(bytes.fromhex(file.seed), bytes.fromhex(file.commit_key))
         except (msgspec.DecodeError, ValueError, KeyFileError):
-            raise KeyFileError(
-                f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys"
-            ) from None
+            raise KeyFileError(f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys") from None
 
 
 class KeyRing:
@@ -171,6 +167,4 @@ class KeyRing:
         try:
             return tree.key(batch)
         except CommitmentError as error:
-            raise KeyFileError(
-                str(error), code=error.code, field=error.field, advice="call rekey()"
-            ) from None
+            raise KeyFileError(str(error), code=error.code, field=error.field, advice="call rekey()") from None

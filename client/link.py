@@ -94,9 +94,7 @@ class Link:
                     if not isinstance(reply, Error):
                         return reply
                     if reply.code not in _AGAIN:
-                        raise VenueRefused(
-                            reply.message, code=reply.code, field=reply.field, retryable=reply.retryable
-                        )
+                        raise VenueRefused(reply.message, code=reply.code, field=reply.field, retryable=reply.retryable)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError:
@@ -205,9 +203,7 @@ class Link:
                 self.session = reply
                 return
             if not isinstance(reply, Error) or not reply.retryable:
-                code, text = (
-                    (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
-                )
+                code, text = (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
                 raise VenueRefused(f"login: {text}", code=code, field="account")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)

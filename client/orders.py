@@ -55,16 +55,12 @@ class Withdrawal:
 Instruction: TypeAlias = Order | Withdrawal
 
 
-def buy(
-    market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None
-) -> Order:
+def buy(market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None) -> Order:
     """A buy order; see :class:`Order`."""
     return Order(side=Side.BUY, market=market, quantity=quantity, price=price, slippage=slippage)
 
 
-def sell(
-    market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None
-) -> Order:
+def sell(market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None) -> Order:
     """A sell order; see :class:`Order`."""
     return Order(side=Side.SELL, market=market, quantity=quantity, price=price, slippage=slippage)
 
@@ -126,9 +122,7 @@ class Bundle:
             index, asset = self.places.index(position), venue.asset(items[position].asset)
             debit = entry_debit(items[position], _fees(venue))
             left = known[asset.index] - sum(
-                v.debit
-                for v, item in zip(verdicts[:position], items, strict=False)
-                if item.asset == asset.index
+                v.debit for v, item in zip(verdicts[:position], items, strict=False) if item.asset == asset.index
             )
             raise InsufficientBalance(
                 f"orders[{index}] debits up to {asset.tokens(debit)} {asset.symbol} and {asset.tokens(left)} are left",
@@ -162,9 +156,7 @@ def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
         raise InputError(f"{field}.quantity: {item.quantity} is not above zero", field=f"{field}.quantity")
     if lots > QUANTITY_CAP:
         most = f"{market.quantity(QUANTITY_CAP)} {market.base.symbol} ({QUANTITY_CAP} lots)"
-        raise CapExceeded(
-            f"{field}.quantity: at most {most} per market, side and batch", field=f"{field}.quantity"
-        )
+        raise CapExceeded(f"{field}.quantity: at most {most} per market, side and batch", field=f"{field}.quantity")
     entry = Entry(item.side.value, market.index, _limit(market, item, field), lots)
     try:
         entry_debit(_admissible(venue, entry), _fees(venue))
@@ -175,9 +167,7 @@ def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
 
 def _limit(market: Market, order: Order, field: str) -> int:
     if (order.price is None) == (order.slippage is None):
-        raise InputError(
-            f"{field}: give either a price or a slippage", code="no_price", field=f"{field}.price"
-        )
+        raise InputError(f"{field}: give either a price or a slippage", code="no_price", field=f"{field}.price")
     if order.price is not None:
         return market.ticks(order.price, f"{field}.price")
     slippage = number(order.slippage, f"{field}.slippage")

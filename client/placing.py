@@ -59,9 +59,7 @@ class Desk:
         self.lock = asyncio.Lock()
         for record in store.pending():
             messages = acceptable(store.commitments(record.batch))
-            self._live[record.batch] = [
-                restored(account, record, m) for m in messages if m.commitment != ZERO
-            ]
+            self._live[record.batch] = [restored(account, record, m) for m in messages if m.commitment != ZERO]
 
     @property
     def commitments(self) -> tuple[Commitment, ...]:
@@ -114,9 +112,7 @@ class Desk:
             await self._send(self._signed(batch, ZERO, (0, 0, 0), ()), deadline)
             _end(self._live.get(batch, []), "cancelled")
 
-    async def _attempt(
-        self, bundle: Bundle, warnings: Sequence[str], batch: int, deadline: float
-    ) -> Commitment | None:
+    async def _attempt(self, bundle: Bundle, warnings: Sequence[str], batch: int, deadline: float) -> Commitment | None:
         """Commit for one batch; None if it closed before."""
         salt = (secrets.randbelow(MODULUS), secrets.randbelow(MODULUS), secrets.randbelow(MODULUS))
         record = self._signed(batch, self._hash(bundle, batch, salt), salt, bundle.entries)
@@ -145,9 +141,7 @@ class Desk:
         secret = self._ring.secret(batch)
         return commitment(self._venue.number, batch, self._account, HashedBundle(entries, salt), secret)
 
-    def _signed(
-        self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...]
-    ) -> CommitmentRecord:
+    def _signed(self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...]) -> CommitmentRecord:
         session = self._link.session
         floor = session.sequence if session is not None and session.open_batch == batch else 0
         sequence = self._store.next_sequence(floor)
@@ -176,9 +170,7 @@ class Desk:
                 break
             except VenueRefused as error:
                 if error.code not in _WAIT or _left(deadline) <= _PAUSE:
-                    self._store.save_commitment(
-                        msgspec.structs.replace(record, status="refused", refusal=error.code)
-                    )
+                    self._store.save_commitment(msgspec.structs.replace(record, status="refused", refusal=error.code))
                     raise
             await asyncio.sleep(_PAUSE)
         if not isinstance(reply, Receipt):

@@ -120,16 +120,7 @@ class RevealMissed:
 
 
 OrderState: TypeAlias = (
-    Created
-    | Committed
-    | Sealed
-    | Revealed
-    | Cleared
-    | Settled
-    | Unfilled
-    | Rejected
-    | Cancelled
-    | RevealMissed
+    Created | Committed | Sealed | Revealed | Cleared | Settled | Unfilled | Rejected | Cancelled | RevealMissed
 )
 _RANK: Final[dict[type, int]] = {Created: 0, Committed: 1, Sealed: 2, Revealed: 3, Cleared: 4}
 _TERMINAL: Final = 5

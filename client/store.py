@@ -155,9 +155,7 @@ class Store:
 
     def commitments(self, batch: int) -> tuple[CommitmentRecord, ...]:
         """All messages for a batch, in the order of their sequence numbers."""
-        rows = self._database.execute(
-            "SELECT record FROM commitments WHERE batch = ? ORDER BY sequence", (batch,)
-        )
+        rows = self._database.execute("SELECT record FROM commitments WHERE batch = ? ORDER BY sequence", (batch,))
         return tuple(_decode(row[0], CommitmentRecord, self.path) for row in rows)
 
     # ------------------------------------------------------------------------------------------ batches
@@ -217,27 +215,21 @@ class Store:
         return None if row is None else _decode(row[0], kind, self.path)
 
     def _put(self, name: str, value: object) -> None:
-        self._database.execute(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, msgspec.msgpack.encode(value))
-        )
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, msgspec.msgpack.encode(value)))
 
 
 def _decode(data: bytes, kind: type[_T], path: Path) -> _T:
     try:
         return msgspec.msgpack.decode(data, type=kind)
     except msgspec.DecodeError:
-        raise StoreError(
-            f"the store {path} holds a record that is no {kind.__name__}", field="store"
-        ) from None
+        raise StoreError(f"the store {path} holds a record that is no {kind.__name__}", field="store") from None
 
 
 def _lock(path: Path) -> int:
     try:
         lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(
-            f"cannot open the store {path}: {error.strerror}", code="store_open", field="store"
-        ) from None
+        raise StoreError(f"cannot open the store {path}: {error.strerror}", code="store_open", field="store") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

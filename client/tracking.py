@@ -88,9 +88,7 @@ def _each(made: Commitment, result: Result, state: Callable[[Fill], OrderState])
 
 def restored(account: int, record: BatchRecord, message: CommitmentRecord) -> Commitment:
     """The handles of a commitment that an earlier run made, as far as the store knows."""
-    handles = [
-        OrderHandle(_instruction(message, i), entry, message.batch) for i, entry in enumerate(message.entries)
-    ]
+    handles = [OrderHandle(_instruction(message, i), entry, message.batch) for i, entry in enumerate(message.entries)]
     made = Commitment(message.batch, message.sequence, handles, range(len(handles)), ())
     if message.status == "receipted":
         _all(made, Committed(_receipt(account, message)))

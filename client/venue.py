@@ -37,14 +37,8 @@ def number(value: object, field: str) -> int | Decimal:
     try:
         decimal = Decimal(value)
     except InvalidOperation:
-        raise InputError(
-            f"{field}: {value!r} is not a decimal number", code="bad_number", field=field
-        ) from None
-    if (
-        not decimal.is_finite()
-        or abs(decimal.adjusted()) > _MAX_DIGITS
-        or len(decimal.as_tuple().digits) > _MAX_DIGITS
-    ):
+        raise InputError(f"{field}: {value!r} is not a decimal number", code="bad_number", field=field) from None
+    if not decimal.is_finite() or abs(decimal.adjusted()) > _MAX_DIGITS or len(decimal.as_tuple().digits) > _MAX_DIGITS:
         raise InputError(f"{field}: {value!r} is not a usable number", code="bad_number", field=field)
     return decimal
 
@@ -114,9 +108,7 @@ class Market:
         """
         ticks = _steps(number(price, field), self.tick, field, f"{self.symbol} price")
         if not self.lower <= ticks <= self.upper:
-            band = (
-                f"{self.price(self.lower)} to {self.price(self.upper)} ({self.lower} to {self.upper} ticks)"
-            )
+            band = f"{self.price(self.lower)} to {self.price(self.upper)} ({self.lower} to {self.upper} ticks)"
             raise OutOfBand(f"{field} {price} is outside the band of {self.symbol}: {band}", field=field)
         return ticks
 

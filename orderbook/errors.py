@@ -62,7 +62,8 @@ class RequestError(OrderbookError):
 
 
 class JournalError(OrderbookError):
-    """The journal cannot be trusted: ``journal_corrupt``, ``journal_schema``, ``journal_foreign``, ``journal_locked``."""
+    """The journal cannot be trusted or used: ``journal_corrupt``, ``journal_schema``, ``journal_foreign``,
+    ``journal_locked``, ``journal_key``, ``journal_write``."""
 
     default_code = "journal_corrupt"
 

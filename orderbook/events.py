@@ -10,8 +10,33 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-Digest: TypeAlias = tuple[int, int, int, int]
-ZERO: Digest = (0, 0, 0, 0)
+from commitments.types import ZERO, Digest
+
+__all__ = [
+    "SECRET",
+    "ZERO",
+    "AccountOutcome",
+    "AccountRegistered",
+    "AnyEvent",
+    "BatchCleared",
+    "BatchClosed",
+    "BatchOpened",
+    "BatchSealed",
+    "BeaconRecorded",
+    "ChainFollowed",
+    "CommitmentAccepted",
+    "Digest",
+    "EntryOutcome",
+    "EpochClosed",
+    "EpochProven",
+    "EpochSettled",
+    "Event",
+    "MarketOutcome",
+    "OpenedEntry",
+    "QueueAppended",
+    "RevealAccepted",
+    "RevealsEnded",
+]
 
 
 class Event(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", array_like=False):

@@ -250,9 +250,16 @@ class Gateway:
         fixed = len(package.public_data) + len(package.queue_entries) + len(package.head)
         room = self._endpoint.profile.max_transaction_bytes - CALL_BYTES - fixed
         signatures = package.signatures if len(package.signatures) <= room else b""
-        opened, _ = self._exchange.open_settlement(
-            self._sender, package.public_data, package.queue_entries, signatures, package.head
-        )
+        try:
+            opened, _ = self._exchange.open_settlement(
+                self._sender, package.public_data, package.queue_entries, signatures, package.head
+            )
+        except contract_errors.RevertedError as error:
+            # An earlier attempt that was given up was mined after all.
+            found = self._opened(package) if error.error == "TicketExists" else None
+            if found is None:
+                raise
+            return found
         return opened
 
     def _check_queries(self, package: SettlementPackage, opened: HeadChecked) -> None:

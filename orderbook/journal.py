@@ -24,7 +24,8 @@ SCHEMA: Final = 1
 
 _TABLES: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE events (number INTEGER PRIMARY KEY, batch INTEGER, kind TEXT NOT NULL, payload BLOB, chain BLOB NOT NULL)",
+    "CREATE TABLE events (number INTEGER PRIMARY KEY, batch INTEGER, kind TEXT NOT NULL, payload BLOB,"
+    " chain BLOB NOT NULL)",
     "CREATE INDEX events_by_batch ON events (kind, batch)",
 )
 _START: Final = bytes(32)

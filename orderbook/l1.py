@@ -11,7 +11,7 @@ from .parameters import VenueParameters
 
 
 class SettlementPackage(Struct, frozen=True, forbid_unknown_fields=True):
-    """All bytes that settle one epoch (``docs/protocol.md`` section 11). Kept in a file, to be sent again if need be."""
+    """All bytes that settle one epoch (``docs/protocol.md`` section 11). Kept in a file, to be sent again if needed."""
 
     first: int
     last: int

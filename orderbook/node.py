@@ -126,10 +126,11 @@ class Node:
         self._failure = asyncio.get_running_loop().create_future()
         recorder = asyncio.create_task(self._guard(self._recorder.run()))
         try:
+            await self.server.start(self._settings.host, self._settings.port)
             await self._catch_up()
             if not self.state.lifecycle.batches:
                 await self.record([BatchOpened(0, time.time())])
-            await self.server.start(self._settings.host, self._settings.port)
+            self.server.open()
             if ready is not None:
                 ready(self.server.port)
             background = [
@@ -159,7 +160,7 @@ class Node:
     async def _catch_up(self) -> None:
         """Read all of L1 up to now before the first client is served."""
         target = await blocking(self._l1.head)
-        while await self._follow_once() and self._cursor is not None and self._cursor.block < target:
+        while await self._follow_once() and self._final() < target:
             pass
 
     async def _follow(self) -> None:
@@ -193,7 +194,7 @@ class Node:
     async def _follow_once(self) -> bool:
         """Take over what became final on L1; whether anything did."""
         after, known = (self._cursor.block, self._cursor.hash) if self._cursor is not None else (-1, "")
-        self._head = max(self._head, await blocking(self._l1.head))
+        self._head = await blocking(self._l1.head)
         events = await blocking(self._l1.follow, after, known)
         if not events:
             return False
@@ -207,6 +208,10 @@ class Node:
         self._cursor = cursor
         return True
 
+    def _final(self) -> int:
+        """The last final block that was read."""
+        return self._cursor.block if self._cursor is not None else -1
+
     def _journaled_block(self) -> int:
         return self.state.followed.block if self.state.followed is not None else -1
 
@@ -215,7 +220,8 @@ class Node:
         leaves = batches[event.batch].leaves if event.batch < len(batches) else None
         if leaves is None or len(leaves) != event.count or self._root(batches[event.batch]) != event.root:
             raise ChainMismatchError(
-                f"L1 holds a seal of batch {event.batch} that this node did not make", field="root"
+                f"L1 holds a seal of batch {event.batch} that this node did not make: wrong data folder?",
+                field="root",
             )
 
     def _root(self, batch: Batch) -> tuple[int, int, int, int]:
@@ -242,7 +248,8 @@ class Node:
     def _is_due(self, duty: Duty) -> bool:
         match duty:
             case AwaitReveals(batch, until):
-                return self._head > until or self.state.lifecycle.all_revealed(batch)
+                # The deadline has passed for good once a final block is beyond it, whatever the newest block is.
+                return self._final() > until or self.state.lifecycle.all_revealed(batch)
             case Draw(batch):
                 seal = self.state.lifecycle.batch(batch).seal
                 return seal is not None and self._head > seal.block + self.state.parameters.beacon_delay
@@ -273,7 +280,7 @@ class Node:
                 await blocking(self._l1.seal, number, self._root(closed), len(closed.leaves or ()))
                 await self._until(lambda: closed.seal is not None)
             case AwaitReveals(number):
-                await self.record([RevealsEnded(number, self._head)])
+                await self.record([RevealsEnded(number, self._final())])
             case Draw(number):
                 await blocking(self._l1.record_beacon, number)
                 await self._until(lambda: lifecycle.batch(number).drawn)

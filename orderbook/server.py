@@ -78,6 +78,7 @@ class Server:
         self._limits = limits or Limits()
         self._connections: dict[_Connection, None] = {}
         self._server: WebSocketServer | None = None
+        self._open = False
 
     @property
     def port(self) -> int:
@@ -86,7 +87,7 @@ class Server:
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     async def start(self, host: str, port: int) -> None:
-        """Listen.
+        """Take the address. Connections are refused (503) until :meth:`open`.
 
         :raises ConfigurationError: ``port_busy`` or ``cannot_listen``.
         """
@@ -110,6 +111,10 @@ class Server:
             raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error.strerror}", code="cannot_listen"
             ) from None
+
+    def open(self) -> None:
+        """Serve clients from now on."""
+        self._open = True
 
     async def close(self) -> None:
         """Refuse new connections, say goodbye to all others, wait for their end."""
@@ -139,6 +144,8 @@ class Server:
                 connection.socket.transport.abort()
 
     def _admit(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
+        if not self._open:
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "the venue is starting\n")
         if len(self._connections) >= self._limits.connections:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
         return None

@@ -10,9 +10,10 @@ from pathlib import Path
 class Settings:
     """How a node runs. Times in seconds.
 
-    A batch closes when it is ``batch_seconds`` old, or holds ``batch_commitments`` commitments, or the operator says so; never before
-    the batch ahead of it is sealed, and never empty unless L1 queue entries wait. An epoch is proven when ``batches_per_epoch``
-    batches are cleared, or the oldest of them waits for ``epoch_seconds``.
+    A batch closes when it is ``batch_seconds`` old, or holds ``batch_commitments`` commitments, or the operator says
+    so; never before the batch ahead of it is sealed, and by age only if it holds a commitment or L1 queue entries
+    wait. An epoch is proven when ``batches_per_epoch`` batches are cleared, or ``epoch_seconds`` after the oldest of
+    them was opened.
     """
 
     data: Path

@@ -85,7 +85,7 @@ class VenueState:
         self.tree.set(self.changed_leaves(event.first, event.last))
         if self.tree.root != event.root:
             raise ChainMismatchError(
-                f"batches {event.first} to {event.last} settled with a state root that does not follow from the journal",
+                f"batches {event.first} to {event.last} settled with a root that does not follow from the journal",
                 field="root",
             )
         for batch in self.epoch(event.first, event.last):

@@ -1,11 +1,11 @@
 """Messages between a client and the venue, over one WebSocket; schema version 1.
 
-One message is one WebSocket text frame with one JSON object, or one binary frame with the same object in MessagePack; the venue
-answers in the encoding of the request and pushes in the encoding last used by the client. The field ``type`` tells
+One message is one WebSocket text frame with one JSON object, or one binary frame with the same object in
+MessagePack; the venue answers, and pushes, in the encoding last used by the client. The field ``type`` tells
 messages apart; unknown types and unknown fields are refused. Every request carries an ``id`` chosen by the client,
 which the one reply to it repeats; messages without ``id`` are pushed.
 
-Digests and hashes are ``0x`` and 64 lowercase hex digits: a digest is its four field elements, each 8 bytes big-endian.
+Digests and hashes are ``0x`` and 64 lowercase hex digits: a digest is its four elements, each 8 bytes big-endian.
 Signatures are ``0x`` and 130 hex digits ``r || s || v``, over EIP-712 typed data (:mod:`commitments.receipts`).
 Amounts are units of an asset, quantities lots, prices ticks: integers, never strings or floats.
 """
@@ -17,6 +17,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from .digests import digest_of as digest_of
+from .digests import hex_digest as hex_digest
 from .errors import WireError
 
 SCHEMA: Final = 1
@@ -295,8 +297,8 @@ class BalanceLeaf(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Balances(Message, frozen=True, tag="balances"):
-    """Settled balances, of every asset, under the settled ``root`` that L1 holds, and ``pending``: balances after the last cleared
-    batch, provisional until settlement. ``settled_batches``: number of settled batches, from batch 0 on."""
+    """Settled balances, of every asset, under the settled ``root`` that L1 holds, and ``pending``: balances after the
+    last cleared batch, provisional until settlement. ``settled_batches``: how many are settled, from batch 0 on."""
 
     id: RequestId
     account: Account
@@ -374,8 +376,8 @@ class MissingLeaf(Struct, frozen=True, forbid_unknown_fields=True):
 class BatchStatus(Message, frozen=True, tag="batch"):
     """Where a batch stands; fields are filled as they become known. Pushed to subscribers at each change of phase.
 
-    ``closes_at`` is the planned end of the phase ``commit`` (seconds since 1970 UTC, None: not timed). ``reveal_until`` is the
-    last L1 block whose height still admits reveals.
+    ``closes_at`` is the planned end of the phase ``commit`` (seconds since 1970 UTC, None: not timed).
+    ``reveal_until`` is the last L1 block whose height still admits reveals.
     """
 
     id: RequestId | None
@@ -492,23 +494,3 @@ def _malformed(error: Exception) -> WireError:
     text = str(error)
     reason, _, path = text.partition(" - at `")
     return WireError(reason, field=path.rstrip("`").removeprefix("$").removeprefix("."))
-
-
-def hex_digest(digest: tuple[int, int, int, int]) -> str:
-    """Wire form of four field elements."""
-    return "0x" + "".join(f"{element:016x}" for element in digest)
-
-
-def digest_of(text: str, field: str) -> tuple[int, int, int, int]:
-    """Four canonical field elements from their wire form.
-
-    :raises WireError: ``malformed`` if an element is not below the field's modulus.
-    """
-    value = bytes.fromhex(text[2:])
-    elements = tuple(int.from_bytes(value[i : i + 8], "big") for i in range(0, 32, 8))
-    if len(elements) != 4 or any(element >= MODULUS for element in elements):
-        raise WireError(f"{field} is not four canonical field elements", field=field)
-    return (elements[0], elements[1], elements[2], elements[3])
-
-
-MODULUS: Final = 2**64 - 2**32 + 1

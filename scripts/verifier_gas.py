@@ -53,17 +53,13 @@ def measure(verifier: StarkVerifier, meter: str, name: str, *arguments: Any) -> 
 
 def main() -> None:
     vector = json.loads((Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT).read_text())
-    vk, context, messages, wire = (
-        bytes.fromhex(vector[name]) for name in ("vk", "context", "messages", "proof")
-    )
+    vk, context, messages, wire = (bytes.fromhex(vector[name]) for name in ("vk", "context", "messages", "proof"))
     genesis = PyEVMBackend.generate_genesis_params({"gas_limit": BLOCK_GAS})
     w3 = Web3(EthereumTesterProvider(EthereumTester(PyEVMBackend(genesis_parameters=genesis))))
     sender = w3.eth.accounts[0]
     verifier = StarkVerifier.deploy(w3, sender)
     code = bytes.fromhex(f"61{len(METER):04x}80600a5f395ff3") + METER
-    meter = w3.eth.wait_for_transaction_receipt(
-        w3.eth.send_transaction({"from": sender, "data": HexBytes(code)})
-    )
+    meter = w3.eth.wait_for_transaction_receipt(w3.eth.send_transaction({"from": sender, "data": HexBytes(code)}))
     address = str(meter["contractAddress"])
 
     name = verifier.register_key(vk, sender)
@@ -79,18 +75,13 @@ def main() -> None:
         "state_bytes": len(state),
         "head": measure(verifier, address, "checkHead", name, context, messages, proof.head),
         "queries": [
-            measure(verifier, address, "checkQueries", state, first, records)
-            for first, records in proof.chunks(ROOM)
+            measure(verifier, address, "checkQueries", state, first, records) for first, records in proof.chunks(ROOM)
         ],
     }
-    one, two = (
-        measure(verifier, address, "checkQueries", state, 0, proof.queries[: n * size]) for n in (1, 2)
-    )
+    one, two = (measure(verifier, address, "checkQueries", state, 0, proof.queries[: n * size]) for n in (1, 2))
     figures["record_execution"] = two["execution"] - one["execution"]
     figures["call_execution"] = one["execution"] - figures["record_execution"]
-    figures["total"] = figures["head"]["transaction"] + sum(
-        call["transaction"] for call in figures["queries"]
-    )
+    figures["total"] = figures["head"]["transaction"] + sum(call["transaction"] for call in figures["queries"])
     json.dump(figures, sys.stdout, indent=2)
     print()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -35,13 +36,15 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("demo-run"), help="where it leaves its files (default demo-run)")
     parser.add_argument("--rpc", metavar="URL", help="use this development chain instead of starting one")
+    parser.add_argument("--keep", action="store_true", help="leave chain and node running at the end, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end, and the story to stderr")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    console = Console(stderr=options.json, highlight=False)
+    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    logging.getLogger("sealbook").addHandler(logging.NullHandler())
     folder: Path = options.folder
     if folder.exists():
         if not (folder / ".sealbook-demo").exists() and any(folder.iterdir()):
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True)
     (folder / ".sealbook-demo").touch()
     try:
-        failures = asyncio.run(perform(folder, options.rpc, Timeline(console)))
+        failures = asyncio.run(perform(folder, options.rpc, Timeline(console), options.keep))
     except (DemoError, ContractsError) as error:
         print(f"sealbook demo: {error}", file=sys.stderr)
         return 1

@@ -23,6 +23,7 @@ from orderbook.prover_runner import ProcessProver
 from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
+from proofs.params import MAX_BATCHES
 
 _DESCRIPTION = """\
 Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
@@ -89,12 +90,10 @@ def add_parser(subparsers: Any) -> None:
         metavar="S",
         help="age at which a batch closes; 0: not by age",
     )
-    batches.add_argument(
-        "--batch-commitments", type=_count, metavar="N", help="commitments at which a batch closes"
-    )
+    batches.add_argument("--batch-commitments", type=_count, metavar="N", help="commitments at which a batch closes")
     batches.add_argument(
         "--batches-per-epoch",
-        type=_count,
+        type=_batches,
         default=1,
         metavar="N",
         help="batches proven together (default 1, at most 16)",
@@ -106,9 +105,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="S",
         help="prove fewer after this time (default 300)",
     )
-    parser.add_argument(
-        "--poll-seconds", type=_seconds, default=0.5, metavar="S", help="how often L1 is read"
-    )
+    parser.add_argument("--poll-seconds", type=_seconds, default=0.5, metavar="S", help="how often L1 is read")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(run=run)
 
@@ -142,7 +139,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
         port=options.listen[1],
         batch_seconds=options.batch_seconds or None,
         batch_commitments=options.batch_commitments,
-        batches_per_epoch=min(options.batches_per_epoch, 16),
+        batches_per_epoch=options.batches_per_epoch,
         epoch_seconds=options.epoch_seconds,
         poll_seconds=options.poll_seconds,
         mine_seconds=options.mine_seconds,
@@ -150,9 +147,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
     operator: SigningKey = read_key(options.operator_key)
     gateway = Gateway(options.rpc, options.contract, operator, options.chain_id, options.profile)
     parameters = gateway.parameters()
-    log.info(
-        "exchange %s on chain %d, operator %s", parameters.contract, parameters.chain_id, operator.address
-    )
+    log.info("exchange %s on chain %d, operator %s", parameters.contract, parameters.chain_id, operator.address)
     journal, state, count = _open_journal(settings, parameters)
     if count:
         open_ = len(state.lifecycle.batches) - 1
@@ -256,6 +251,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _batches(text: str) -> int:
+    value = _count(text)
+    if value > MAX_BATCHES:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MAX_BATCHES}")
     return value
 
 

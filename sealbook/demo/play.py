@@ -14,8 +14,13 @@ from client.client import Client
 from client.keys import Keys
 from client.orders import Instruction
 from client.states import Commitment
+from contracts.exchange import Exchange
 from orderbook.wire import BatchStatus
+from proofs.statement.public import decode, header
 
+from ..checks import check_export
+from ..collect import collect
+from ..export import write_export
 from . import cast
 from .audit import Ledger, to_tokens
 from .cast import ASSETS, ATTACKED, PEOPLE, SCENES, Scene
@@ -56,7 +61,7 @@ class Play:
     def names(self) -> Mapping[int, str]:
         return {number: name for name, number in self.accounts.items()}
 
-    async def run(self) -> None:
+    async def run(self, keep: bool = False) -> None:
         started = time.monotonic()
         try:
             await self._opening()
@@ -66,11 +71,14 @@ class Play:
             await self._what_the_public_saw()
             await self._attack()
             await self._ending()
+            await self._artifacts()
+            self.timeline.say(f"\ntook {time.monotonic() - started:.0f} s")
+            if keep:
+                await self._stay()
         finally:
             for stack in self._open.values():
                 await stack.aclose()
             await self.operator.close()
-        self.timeline.say(f"\ntook {time.monotonic() - started:.0f} s")
 
     # -- before the first batch
 
@@ -247,6 +255,7 @@ class Play:
                 claimed = [(m.price if m.volume else None, m.volume) for m in status.markets]
                 if claimed != results:
                     self.failures.append(f"batch {batch}: the venue says {claimed}, recomputed {results}")
+        published = await asyncio.to_thread(published_balances, self.stage.exchange)
         rows = []
         for name, number in self.accounts.items():
             balances = await self.clients[name].balances()
@@ -257,21 +266,63 @@ class Play:
                 cells.append(f"{proven.normalize():f}")
                 if proven != expected:
                     self.failures.append(f"{name}: {proven} {symbol} proven, {expected} recomputed")
+                if published.get((number, asset), 0) != ledger.balances[(number, asset)]:
+                    self.failures.append(f"{name}: L1's public data give another {symbol} balance")
             cells.append("✓" if not any(f.startswith(f"{name}:") for f in self.failures) else "✗")
             rows.append(cells)
         for label, number in (("fees (0)", 0), ("insurance (1)", 1)):
-            rows.append([label, *(f"{to_tokens(a, ledger.balances[(number, a)]).normalize():f}" for a in range(3)), ""])
-        timeline.table(
-            "Balances proven under L1's state root, against the recomputation", ["account", *ASSETS, "agree"], rows
-        )
+            agree = all(published.get((number, a), 0) == ledger.balances[(number, a)] for a in range(len(ASSETS)))
+            if not agree:
+                self.failures.append(f"{label}: L1's public data and the recomputation differ")
+            tokens = (to_tokens(a, ledger.balances[(number, a)]) for a in range(len(ASSETS)))
+            rows.append([label, *(f"{amount.normalize():f}" for amount in tokens), "✓" if agree else "✗"])
+        timeline.table("Balances under L1's state root", ["account", *ASSETS, "agree"], rows)
+        timeline.say("proven to each client by a Merkle path; compared with L1's public data, and with a recomputation")
+        timeline.say("from the orders that shares no code with the venue")
+
+    async def _artifacts(self) -> None:
+        """Export every settlement, verified from L1 data alone; say how to check them again."""
+        timeline, folder = self.timeline, self.stage.folder
+        timeline.chapter("Check it yourself")
+        endpoint, address = self.stage.endpoint, self.stage.exchange.address
+        epochs = await asyncio.to_thread(lambda: self.stage.exchange.progress().epochs)
+        for epoch in range(epochs):
+            collected = await asyncio.to_thread(collect, endpoint, address, epoch)
+            findings = await asyncio.to_thread(check_export, collected.export)
+            path = folder / f"epoch-{epoch}.json"
+            write_export(collected.export, path)
+            if not findings.accepted or not all(check.ok is not False for check in collected.checks):
+                self.failures.append(f"epoch {epoch}: inspection failed")
+            timeline.say(f"sealbook verify {path}")
+        timeline.say("while the chain runs (with --keep):")
+        timeline.say(f"sealbook inspect epoch 0 --rpc {self.stage.rpc} --contract {address}")
+
+    async def _stay(self) -> None:
+        self.timeline.say("\nchain and node go on; Ctrl-C ends them")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
-async def perform(folder: Path, rpc: str | None, timeline: Timeline) -> list[str]:
+def published_balances(exchange: Exchange) -> dict[tuple[int, int], int]:
+    """Balances by (account, asset) from the public data of all settlements, in order."""
+    balances: dict[tuple[int, int], int] = {}
+    settled = {event.id for event in exchange.settled(0)}
+    for opened in exchange.heads_checked(0):
+        if opened.id not in settled:
+            continue
+        first, count, _ = header(opened.public_data)
+        counts = [exchange.batch(first + k).count for k in range(count)]
+        data = decode(opened.public_data, counts=counts, markets=len(cast.MARKETS), assets=len(ASSETS))
+        balances.update({(b.account, b.asset): b.value for b in data.balances})
+    return balances
+
+
+async def perform(folder: Path, rpc: str | None, timeline: Timeline, keep: bool = False) -> list[str]:
     """Run the demonstration; gives what differed from what it should be."""
     stage = Stage(folder, rpc, lambda line: timeline.say(f"  {line}", "dim"))
     try:
         play = Play(stage, timeline)
-        await play.run()
+        await play.run(keep)
         return play.failures
     finally:
         await asyncio.to_thread(stage.close)

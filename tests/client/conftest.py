@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +20,7 @@ from commitments.venue import venue_id
 from orderbook.events import AccountRegistered, BatchSealed, EpochSettled, QueueAppended
 from orderbook.node import Node
 from orderbook.parameters import AssetParameters, MarketParameters, VenueParameters
-from tests.orderbook.simulated import OPERATOR, SimulatedL1
+from tests.orderbook.simulated import OPERATOR, SimulatedL1, running
 
 CONTRACT = "0x" + "11" * 20
 NATIVE = "0x" + "00" * 20
@@ -47,7 +45,7 @@ def parameters() -> VenueParameters:
         max_count=256,
         miss_fee=1_000,
         fee_asset=1,
-        reveal_window=3,
+        reveal_window=50,
         beacon_delay=2,
         min_seal_interval=1,
     )
@@ -75,26 +73,9 @@ def venue(parameters: VenueParameters) -> Venue:
     )
 
 
-class LockedL1(SimulatedL1):
-    """A block and its events appear at once, also to the node's other threads."""
-
-    def __init__(self, parameters: VenueParameters) -> None:
-        super().__init__(parameters)
-        self._lock = threading.RLock()
-        for name in ("register", "deposit", "follow", "seal", "record_beacon", "settle"):
-            setattr(self, name, self._locked(getattr(self, name)))
-
-    def _locked(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            with self._lock:
-                return method(*arguments)
-
-        return call
-
-
 @pytest.fixture
 def l1(parameters: VenueParameters) -> SimulatedL1:
-    return LockedL1(parameters)
+    return SimulatedL1(parameters)
 
 
 class SimulatedChain:
@@ -129,9 +110,7 @@ class SimulatedChain:
         seals = [e for _, e in self.l1.events if isinstance(e, BatchSealed)]
         settled = sum(p.last - p.first + 1 for p in self.l1.settled)
         applied = seals[settled - 1].cut if settled else 0
-        return Progress(
-            len(seals), settled, len(self.l1.settled), self.l1.queue, self.l1.cut, applied
-        )
+        return Progress(len(seals), settled, len(self.l1.settled), self.l1.queue, self.l1.cut, applied)
 
     def batch(self, number: int) -> SealedBatch | None:
         self.head()
@@ -176,7 +155,9 @@ class SimulatedChain:
         return "0x" + "aa" * 32
 
     def rekey(self, key_root: Digest) -> str:
-        self.l1._queue(1, self.account_of(self._owner), 0, key_root)
+        with self.l1.lock:
+            self.l1.mine()
+            self.l1._queue(1, self.account_of(self._owner), 0, key_root)
         return "0x" + "ab" * 32
 
     def deposit(self, asset: int, units: int) -> str:
@@ -211,6 +192,11 @@ class Trader:
             await client.deposit("ETH", eth)
             await client.deposit("USD", usd)
             yield client
+
+
+def mining(folder: Path, l1: SimulatedL1) -> contextlib.AbstractAsyncContextManager[Node]:
+    """A node on a chain that makes blocks while the node waits for them."""
+    return running(folder, l1, mine_seconds=0.02)
 
 
 def url_of(node: Node) -> str:

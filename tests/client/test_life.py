@@ -38,7 +38,7 @@ from client.venue import Venue
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
-from .conftest import Trader, url_of
+from .conftest import Trader, mining, url_of
 
 
 @pytest.fixture
@@ -60,10 +60,8 @@ async def until_sealed(node: Node, batch: int = 0) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_two_orders_from_created_to_settled(
-    tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader
-) -> None:
-    async with running(tmp_path, l1) as node, alice.funded(node) as one, bob.funded(node) as two:
+async def test_two_orders_from_created_to_settled(tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader) -> None:
+    async with mining(tmp_path, l1) as node, alice.funded(node) as one, bob.funded(node) as two:
         (bid,) = await one.commit([buy("ETH/USD", "0.005", "2.1")])
         offer, out = await two.commit([sell("ETH/USD", 3, 1_900), withdrawal("USD", "7.5")])
         node.seal_now()
@@ -81,7 +79,7 @@ async def test_two_orders_from_created_to_settled(
 
 
 async def test_an_order_without_a_match_ends_unfilled(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
-    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+    async with mining(tmp_path, l1) as node, alice.funded(node) as client:
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         node.seal_now()
         settled = await order.settled()
@@ -90,7 +88,7 @@ async def test_an_order_without_a_match_ends_unfilled(tmp_path: Path, l1: Simula
 
 
 async def test_replacing_and_cancelling(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
-    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+    async with mining(tmp_path, l1) as node, alice.funded(node) as client:
         with pytest.raises(StateError, match="holds no commitment") as none:
             await client.cancel()
         assert none.value.code == "no_commitment"
@@ -120,7 +118,6 @@ async def test_replacing_and_cancelling(tmp_path: Path, l1: SimulatedL1, alice: 
 async def test_a_restarted_client_reveals_what_an_earlier_run_committed(
     tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
-    l1.auto_mine = False
     async with running(tmp_path, l1) as node:
         async with alice.funded(node) as client:
             await client.commit([sell("ETH/USD", 3, 1_900)])
@@ -130,7 +127,7 @@ async def test_a_restarted_client_reveals_what_an_earlier_run_committed(
             ((order,),) = client.commitments
             assert order.entry.quantity == 3
             await order.revealed()
-        l1.auto_mine = True
+        l1.mine(3)
         async with alice.running(url_of(node)) as client:
             ((order,),) = client.commitments
             assert isinstance(await order.settled(), Unfilled)
@@ -140,7 +137,6 @@ async def test_a_restarted_client_reveals_what_an_earlier_run_committed(
 async def test_nothing_is_revealed_before_the_own_l1_says_that_the_seal_is_final(
     tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
-    l1.auto_mine = False
     async with running(tmp_path, l1) as node, alice.funded(node) as client:
         alice.chain.lag = 2
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
@@ -158,16 +154,15 @@ async def test_nothing_is_revealed_before_the_own_l1_says_that_the_seal_is_final
 async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
     tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
-    l1.auto_mine = False
     async with running(tmp_path, l1) as node, alice.funded(node) as client:
         alice.chain.lag = 100
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         node.seal_now()
         await until_sealed(node)
-        l1.mine(4)
+        l1.mine(51)
         assert await end(order) == RevealMissed("seal_not_final")
         alice.chain.lag = 0
-        l1.auto_mine = True
+        l1.mine(3)
         while client._store.pending():
             await asyncio.sleep(0.02)
         record = client._store.batch(0)
@@ -180,7 +175,6 @@ async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
 async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    l1.auto_mine = False
     true = alice.chain.batch
 
     def other(number: int) -> SealedBatch | None:
@@ -195,7 +189,7 @@ async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
         while 0 not in client.problems:
             await asyncio.sleep(0.01)
         assert client.problems[0].code == "wrong_root"
-        l1.mine(4)
+        l1.mine(51)
         assert await end(order) == RevealMissed("wrong_root")
         assert node.state.lifecycle.batch(0).reveals == {}
 
@@ -204,7 +198,7 @@ async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
     tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
     async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as clients:
-        node = await first.enter_async_context(running(tmp_path, l1))
+        node = await first.enter_async_context(mining(tmp_path, l1))
         client = await clients.enter_async_context(alice.funded(node))
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         await first.aclose()
@@ -215,14 +209,14 @@ async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
             True,
             True,
         )
-        async with running(tmp_path, l1) as node:
+        async with mining(tmp_path, l1) as node:
             client._link.url = url_of(node)
             node.seal_now()
             assert isinstance(await order.settled(), Unfilled)
 
 
 async def test_a_rekey_takes_effect_with_the_queue(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
-    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+    async with mining(tmp_path, l1) as node, alice.funded(node) as client:
         for _ in range(2):
             (order,) = await client.commit([buy("ETH/USD", 1, 200)])
             node.seal_now()
@@ -239,13 +233,13 @@ async def test_a_rekey_takes_effect_with_the_queue(tmp_path: Path, l1: Simulated
 async def test_balance_is_checked_before_anything_is_sent(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(tmp_path, l1) as node, alice.funded(node, "1", "0.0005") as client:
+    async with mining(tmp_path, l1) as node, alice.funded(node, "1", "0.0005") as client:
         with pytest.raises(InsufficientBalance) as short:
             await client.commit([sell("ETH/USD", "0.6", "2"), sell("ETH/USD", "0.6", "3")])
-        assert str(short.value).startswith("orders[1] debits up to 0.600 ETH and 0.400 are left")
+        assert str(short.value).startswith("orders[1] debits up to 0.6 ETH and 0.4 are left")
         assert short.value.field == "orders[1]"
         made = await client.commit([sell("ETH/USD", "0.6", "2")])
-        assert made.warnings == ("less than the miss fee of 0.001000 USD: orders will be dropped, withdrawals not",)
+        assert made.warnings == ("less than the miss fee of 0.001 USD: orders will be dropped, withdrawals not",)
         node.seal_now()
         assert await end(made[0]) == Rejected("miss_fee_cover")
 
@@ -254,7 +248,7 @@ async def test_the_seed_and_the_salt_never_reach_the_log(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+    async with mining(tmp_path, l1) as node, alice.funded(node) as client:
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         (record,) = client._store.commitments(0)
         node.seal_now()
@@ -267,7 +261,7 @@ async def test_the_seed_and_the_salt_never_reach_the_log(
 async def test_a_store_and_keys_of_another_account_are_refused(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader
 ) -> None:
-    async with running(tmp_path, l1) as node:
+    async with mining(tmp_path, l1) as node:
         async with alice.funded(node), bob.funded(node):
             pass
         alice.path = bob.path
@@ -289,7 +283,7 @@ async def test_another_venue_is_refused(
     tmp_path: Path, l1: SimulatedL1, venue: Venue, field: str, value: object
 ) -> None:
     trader = Trader("a1", tmp_path, l1, dataclasses.replace(venue, **{field: value}))
-    async with running(tmp_path, l1) as node:
+    async with mining(tmp_path, l1) as node:
         with pytest.raises(VenueMismatch) as mismatch:
             async with trader.running(url_of(node)):
                 pass
@@ -298,7 +292,7 @@ async def test_another_venue_is_refused(
 
 
 async def test_a_key_tree_that_does_not_cover_the_batch(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
-    async with running(tmp_path, l1) as node, alice.running(url_of(node)) as client:
+    async with mining(tmp_path, l1) as node, alice.running(url_of(node)) as client:
         await client.register(log_size=0)
         await client.deposit("USD", 10_000_000)
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])

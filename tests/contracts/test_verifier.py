@@ -156,21 +156,15 @@ def test_a_flipped_bit_is_rejected_with_the_python_verifiers_reason(
     assert verdict != "accepted"
 
 
-@pytest.mark.parametrize(
-    "region", [r for r in REGIONS if r.kind == "element"], ids=lambda region: region.name
-)
+@pytest.mark.parametrize("region", [r for r in REGIONS if r.kind == "element"], ids=lambda region: region.name)
 @pytest.mark.parametrize("value", [P, 2**64 - 1])
-def test_an_element_beyond_p_is_rejected(
-    verifier: StarkVerifier, tiny: Case, region: Region, value: int
-) -> None:
+def test_an_element_beyond_p_is_rejected(verifier: StarkVerifier, tiny: Case, region: Region, value: int) -> None:
     position = region.start + 8 * Random(region.start).randrange(region.size // 8)
     mutated = replace(tiny, proof=_put(tiny.proof, position, value.to_bytes(8, "little")))
     assert _on_chain(verifier, mutated) == "element"
 
 
-def test_random_bytes_are_rejected_with_the_python_verifiers_reason(
-    verifier: StarkVerifier, tiny: Case
-) -> None:
+def test_random_bytes_are_rejected_with_the_python_verifiers_reason(verifier: StarkVerifier, tiny: Case) -> None:
     random = Random(7)
     for _ in range(12):
         start = random.randrange(len(tiny.proof) - 200)

@@ -66,7 +66,7 @@ async def test_a_prover_that_is_ended(parameters: VenueParameters) -> None:
     flow = epoch(parameters)
     prover = ProcessProver(TIERS)
     work = asyncio.create_task(prover.prove(flow.state, 0, 0))
-    while prover._process is None or prover._process.pid is None:
+    while prover._process is None or prover._process.pid is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     prover.stop()
     with pytest.raises(ProverError) as caught:

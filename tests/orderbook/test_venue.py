@@ -1,4 +1,4 @@
-"""The whole venue: embedded chain, deployed contracts, ``sealbook node`` as a process, real proofs, a kill in the middle."""
+"""The whole venue: embedded chain, deployed contracts, ``sealbook node`` as a process, real proofs, a kill."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from eth_account import Account
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
 from commitments.receipts import SigningKey
@@ -26,10 +28,17 @@ from contracts.rpc import connect as connect_rpc
 from contracts.transactions import Sender
 from contracts.verifier import StarkVerifier
 from orderbook import wire
+from orderbook.engine import clear_batch
+from orderbook.epochs import EpochStore
 from orderbook.errors import ChainMismatchError, ConfigurationError, EndpointDownError
-from orderbook.events import OpenedEntry, RevealAccepted
+from orderbook.events import BatchClosed, EpochClosed, EpochProven, OpenedEntry, RevealAccepted
 from orderbook.gateway import Gateway
-from orderbook.openings import bundle_commitment, key_root
+from orderbook.journal import Journal
+from orderbook.node import replay
+from orderbook.openings import bundle_commitment, commitment_root, key_root
+from orderbook.prover_runner import ProcessProver
+from orderbook.state import VenueState
+from orderbook.vault import Vault
 from proofs.statement import public
 from proofs.statement.settlement import verification_key
 
@@ -220,6 +229,61 @@ async def test_a_batch_settles_on_l1_across_a_kill(deployed: Deployed, tmp_path:
     exchange.claim(seller.sender, 0, seller.account, 1, 500, path)
     assert deployed.token.balance_of(seller.sender.address) == before + 500
 
+    # What was done is not done again.
+    gateway, nonce = Gateway(deployed.endpoint.url, exchange.address, OPERATOR), nonce_of(deployed)
+    stored = EpochStore(tmp_path / "data" / "epochs").load(proven_of(tmp_path, gateway))
+    assert stored is not None
+    gateway.seal(0, exchange.batch(0).root, 3)
+    gateway.record_beacon(0)
+    gateway.settle(stored)
+    assert nonce_of(deployed) == nonce
+    with pytest.raises(ChainMismatchError, match="L1 expects batch 1, the journal seals batch 2"):
+        gateway.seal(2, exchange.batch(0).root, 0)
+    # The next batch: sealed once, settled from a half-finished settlement.
+    state, journal = resumed(tmp_path, gateway)
+    state.apply(BatchClosed(1))
+    root = commitment_root(exchange.venue(), state.lifecycle.batch(1))
+    gateway.seal(1, root, 0)
+    gateway.seal(1, root, 0)
+    assert exchange.progress().sealed_batches == 2
+    for event in gateway.follow(state.followed.block, state.followed.hash) if state.followed is not None else ():
+        state.apply(event)
+    queue = state.registry.entries(*state.lifecycle.queue_span(1))
+    state.apply(clear_batch(state.parameters, state.ledger, queue, state.lifecycle.batch(1)))
+    state.apply(EpochClosed(1, 1))
+    package, _ = await ProcessProver(gateway.tiers()).prove(state, 1, 1)
+    gateway._open(package)
+    opened = gateway._opened(package)
+    assert opened is not None
+    assert gateway._opened(replace(package, head=b"other")) is None
+    gateway.settle(package)
+    gateway.settle(package)
+    assert exchange.progress().settled_batches == 2
+    assert len(exchange.heads_checked(0, firstBatch=1)) == 1
+    journal.close()
+
+
+def nonce_of(deployed: Deployed) -> int:
+    return int(deployed.endpoint.w3.eth.get_transaction_count(OPERATOR.address))  # type: ignore[arg-type]
+
+
+def resumed(folder: Path, gateway: Gateway) -> tuple[VenueState, Journal]:
+    """The state of a node that has stopped, from its journal."""
+    data, parameters = folder / "data", gateway.parameters()
+    vault = Vault.at(data / "journal.key", create=False)
+    journal = Journal(data / "journal.sqlite3", vault, f"{parameters.chain_id}:{parameters.contract}")
+    state = VenueState(parameters)
+    replay(state, journal)
+    return state, journal
+
+
+def proven_of(folder: Path, gateway: Gateway) -> EpochProven:
+    state, journal = resumed(folder, gateway)
+    journal.close()
+    proven = state.lifecycle.batch(0).proven
+    assert proven is not None
+    return proven
+
 
 async def failed(deployed: Deployed, folder: Path, *words: str) -> tuple[int, str]:
     """Exit status and the one line on stderr of a node that cannot start."""
@@ -245,6 +309,11 @@ async def test_a_node_that_cannot_start_says_why_in_one_line(deployed: Deployed,
     assert status == 2
     assert line.count("\n") == 1
     assert line.endswith("[endpoint_down]\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        words = ["--rpc", deployed.endpoint.url, *common, "--listen", listen]
+        status, line = await failed(deployed, tmp_path, *words)
+    assert (status, line) == (2, f"sealbook node: {listen} is in use by another program [port_busy]\n")
     key.chmod(0o644)
     status, line = await failed(deployed, tmp_path, "--rpc", deployed.endpoint.url, *common)
     assert (status, line) == (2, f"sealbook node: {key} has mode 644; it must be 600 [operator_key]\n")

@@ -133,8 +133,10 @@ def test_truncated_and_oversized_files_are_refused(exported: bytes) -> None:
         decode_export(exported[:-100])
     with pytest.raises(ExportError, match=rf"^file: longer than {MAX_FILE_BYTES} bytes$"):
         decode_export(b" " * (MAX_FILE_BYTES + 1))
-    with pytest.raises(ExportError, match=r"^file: not JSON"):
+    with pytest.raises(ExportError, match=r"^file: Expected `object`, got `array`$"):
         decode_export(b"[" * 100_000)
+    with pytest.raises(ExportError, match=r"^file: not JSON: "):
+        decode_export(b"\xff" + exported)
 
 
 def test_the_command_says_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -12,7 +13,7 @@ from sealbook.cli import main
 from sealbook.collect import collect
 from sealbook.export import decode_export
 
-from .venue import SettledVenue
+from .venue import WINDOW, SettledVenue
 
 
 def shown(venue: SettledVenue, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
@@ -119,3 +120,78 @@ def test_wrong_places_are_said(venue: SettledVenue, capsys: pytest.CaptureFixtur
     for words, message in cases:
         assert main(["inspect", "latest", *words]) == 2
         assert capsys.readouterr().err.startswith(f"sealbook inspect: {message}")
+
+
+# What an endpoint says that lies, or a chain on which something else happened: the stored answers are changed.
+
+
+def failures(venue: SettledVenue, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
+    assert main([*venue.arguments(*words), "--json"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["verdict"] == "rejected"
+    return {c["name"]: c["detail"] for c in shown["checks"] if c["ok"] is False}
+
+
+def transaction(venue: SettledVenue, capsys: pytest.CaptureFixture[str], step: str) -> str:
+    """Hash of the first such transaction of epoch 0."""
+    found = shown(venue, capsys, "epoch", "0")["transactions"]
+    return next(str(t["hash"]) for t in found if t["step"] == step)
+
+
+def test_a_changed_query_record_is_refused(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = transaction(venue, capsys, "queries")
+    stored = venue.chain._transactions[digest]
+    changed = stored["input"][:100_001] + ("0" if stored["input"][100_001] != "0" else "1") + stored["input"][100_002:]
+    monkeypatch.setitem(venue.chain._transactions, digest, {**stored, "input": changed})
+    reasons = failures(venue, capsys, "epoch", "0")
+    assert reasons.keys() == {"proof"}
+    assert reasons["proof"].split(":")[0] in ("merkle", "fri_merkle", "element")
+
+
+def test_changed_calldata_of_the_opening_are_refused(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = transaction(venue, capsys, "open")
+    stored = venue.chain._transactions[digest]
+    call = venue.exchange.decode_open(bytes.fromhex(stored["input"][2:]))
+    public = call.public_data[:-1] + bytes([call.public_data[-1] ^ 1])
+    changed = venue.exchange.encode("openSettlement", public, call.queue_entries, call.signatures, call.head)
+    monkeypatch.setitem(venue.chain._transactions, digest, {**stored, "input": "0x" + changed.hex()})
+    assert failures(venue, capsys, "epoch", "0") == {
+        "events": "HeadChecked: not what the transaction's input says",
+        "public_data": "public_data: the hash is not the one on L1",
+        "proof": ANY,
+        "outcome": "settled.withdrawals_root: not the root of the proven withdrawals",
+    }
+
+
+def test_a_beacon_that_is_no_block_hash_is_refused(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venue.exchange.batch(0).seal_block + WINDOW
+    blocks = list(venue.chain._blocks)
+    blocks[target] = {**blocks[target], "hash": "0x" + "77" * 32}
+    monkeypatch.setattr(venue.chain, "_blocks", blocks)
+    assert failures(venue, capsys, "epoch", "0") == {"beacons": f"batch 0: not the hash of block {target}"}
+
+
+def test_a_record_that_was_never_checked_is_said(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = transaction(venue, capsys, "queries")
+    kept = [log for log in venue.chain._logs if log["transactionHash"] != digest]
+    monkeypatch.setattr(venue.chain, "_logs", kept)
+    assert main(venue.arguments("epoch", "0")) == 2
+    assert capsys.readouterr().err == "sealbook inspect: queries: record 0 was never checked on L1\n"
+
+
+def test_a_call_through_another_contract_is_said(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = transaction(venue, capsys, "open")
+    stored = venue.chain._transactions[digest]
+    monkeypatch.setitem(venue.chain._transactions, digest, {**stored, "to": "0x" + "11" * 20})
+    assert main(venue.arguments("epoch", "0")) == 2
+    assert capsys.readouterr().err.endswith("its input is not the contract's\n")

@@ -48,13 +48,13 @@ DEPOSIT = 100_000
 SEQUENCE = 7
 
 BUY, SELL, WITHDRAWAL = Kind.BUY, Kind.SELL, Kind.WITHDRAWAL
-FIRST = {
+FIRST: dict[int, tuple[Entry, ...]] = {
     2: (Entry(BUY, 0, 105, 40), Entry(BUY, 1, 1_015, 3)),
     3: (Entry(SELL, 0, 95, 30), Entry(WITHDRAWAL, 2, 0, 25)),
     4: (Entry(SELL, 1, 1_005, 9),),
 }
 """Batch 0; account 5 misses its reveal. Batch 1 is empty."""
-SECOND = {2: (Entry(SELL, 0, 99, 5),), 3: (Entry(BUY, 0, 104, 5),)}
+SECOND: dict[int, tuple[Entry, ...]] = {2: (Entry(SELL, 0, 99, 5),), 3: (Entry(BUY, 0, 104, 5),)}
 """Batch 2, the second epoch; account 4 misses its reveal."""
 
 
@@ -96,7 +96,7 @@ class SettledVenue:
         self.venue = self.exchange.venue()
         self.traders = {2 + i: self.register(2 + i, self.sender(2 + i), tokens) for i in range(4)}
         self.tree = StateTree()
-        self.references = REFERENCES
+        self.references: tuple[int, ...] = REFERENCES
         self.settle_first()
         self.settle_second()
 

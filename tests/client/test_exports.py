@@ -1,0 +1,46 @@
+"""Public names are a promise; errors are one tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import client.errors
+import sealbook
+from client.errors import ClientError
+
+NAMES = """
+Asset Balance BrokenPromise Cancelled CapExceeded ChainError ChainUnreachable Cleared Client ClientError Commitment
+Committed Created FloatRefused InputError InsufficientBalance KeyFileError Keys LinkError Market NoReply NotOnGrid
+Order OrderEnded OrderHandle OutOfBand Rejected RevealMissed Revealed Sealed Settled Side StateError StoreError
+TransactionPending TransactionReverted Unfilled Venue VenueMismatch VenueRefused VenueUnreachable Withdrawal buy sell
+withdrawal
+"""
+
+
+def test_public_names_are_these() -> None:
+    assert sorted(sealbook.__all__) == sorted(NAMES.split())
+    for name in sealbook.__all__:
+        assert getattr(sealbook, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = sealbook.nothing
+
+
+def test_the_package_imports_nothing_by_itself() -> None:
+    code = "import sys, sealbook; print([m for m in ('web3', 'websockets', 'client', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_error_is_in_the_tree_and_complete() -> None:
+    for name in client.errors.__all__:
+        kind = getattr(client.errors, name)
+        assert issubclass(kind, ClientError)
+        assert name in (client.errors.__doc__ or "")
+        assert isinstance(kind.default_code, str)
+        assert isinstance(kind.default_retryable, bool)
+        assert getattr(sealbook, name) is kind
+    assert not client.errors.NoReply("x").outcome_known
+    assert not client.errors.TransactionPending("x").outcome_known
