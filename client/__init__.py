@@ -1,1 +1,3 @@
-"""The SDK: keys and salts, orders, connection, reveal agent, local verification. Public names: :mod:`sealbook`."""
+"""The SDK: keys and salts, orders, connection, reveal agent, local verification. Public names:
+:mod:`sealbook`.
+"""

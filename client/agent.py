@@ -1,9 +1,9 @@
 """The reveal agent: brings every batch in which the account committed from its commitment to its settlement.
 
-It works from the store and from L1 alone, so a restarted client takes up where the last one ended; what the venue
-pushes only wakes it. The one-time secret leaves the machine in one place, :meth:`RevealAgent._reveal`, and only after
-the sealed root on the own L1 connection is final and contains the own commitment at the place that the path proves
-(``docs/protocol.md`` section 6).
+It works from the store and from L1 alone, so a restarted client takes up where the last one ended; what the
+venue pushes only wakes it. The one-time secret leaves the machine in one place, :meth:`RevealAgent._reveal`,
+and only after the sealed root on the own L1 connection is final and contains the own commitment at the place
+that the path proves (``docs/protocol.md`` section 6).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from orderbook.wire import (
 
 from .chain import Chain, SealedBatch
 from .checks import LeafPlace, check_acknowledgement, check_place, check_refusal, check_result, place_of
-from .errors import BrokenPromise, ClientError, KeyFileError, LinkError, VenueRefused
+from .errors import BrokenPromiseError, ClientError, KeyFileError, LinkError, VenueRefusedError
 from .keys import KeyRing
 from .link import Link
 from .store import BatchRecord, CommitmentRecord, Store
@@ -52,7 +52,7 @@ class Auditor(Protocol):
     async def settled(self, batch: int) -> bool:
         """Whether the balances proven after this batch agree with the own results.
 
-        :raises BrokenPromise: ``balance_change`` if they do not; other errors: not provable yet.
+        :raises BrokenPromiseError: ``balance_change`` if they do not; other errors: not provable yet.
         """
 
 
@@ -104,7 +104,7 @@ class RevealAgent:
                 self._attempts.pop(message.batch, None)
             elif not isinstance(message, BatchStatus):
                 return
-        except BrokenPromise as error:
+        except BrokenPromiseError as error:
             self._problem(getattr(message, "batch", 0), error)
         self.wake()
 
@@ -122,7 +122,9 @@ class RevealAgent:
                 pass
 
     async def _try(self, record: BatchRecord) -> None:
-        """One step of a batch, and as many more as follow at once; errors are noted and the step is tried again."""
+        """One step of a batch, and as many more as follow at once; errors are noted and the step is tried
+        again.
+        """
         try:
             while True:
                 after = await self._step(record)
@@ -177,12 +179,12 @@ class RevealAgent:
             if place is None:
                 return self._without_leaf(record, own, late)
             check_place(self._venue, self._account, place, seal, [m.commitment for m in own])
-        except BrokenPromise as error:
+        except BrokenPromiseError as error:
             self._places.pop(record.batch, None)
             if late:
                 return _missed(record, error.code)
             raise
-        except (LinkError, VenueRefused) as error:
+        except (LinkError, VenueRefusedError) as error:
             if late:
                 return _missed(record, error.code)
             if error.code == "wrong_phase":  # the venue has not seen the seal yet
@@ -204,12 +206,12 @@ class RevealAgent:
             return self._places[batch]
         try:
             reply = await self._link.request(GetPath(id=0, batch=batch), _REQUEST_SECONDS)
-        except VenueRefused as error:
+        except VenueRefusedError as error:
             if error.code == "not_found":
                 return None
             raise
         if not isinstance(reply, Path):
-            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
         return place_of(reply)
 
     def _without_leaf(self, record: BatchRecord, own: list[CommitmentRecord], late: bool) -> BatchRecord:
@@ -218,7 +220,7 @@ class RevealAgent:
         if newest is None or newest.commitment == ZERO:
             return msgspec.structs.replace(record, phase="void", reason="cancelled")
         if newest.status == "receipted" and not late:
-            raise BrokenPromise(
+            raise BrokenPromiseError(
                 f"batch {record.batch} was sealed without a commitment for which there is a receipt",
                 code="receipt_not_sealed",
             )
@@ -230,7 +232,7 @@ class RevealAgent:
     async def _open_leaf(self, record: BatchRecord) -> BatchRecord:
         seal = await asyncio.to_thread(self._chain.batch, record.batch)
         if seal is None or seal.seal_block != record.seal_block:
-            raise BrokenPromise(f"L1 no longer holds the seal of batch {record.batch}", code="seal_reverted")
+            raise BrokenPromiseError(f"L1 no longer holds the seal of batch {record.batch}", code="seal_reverted")
         message = next(m for m in self._store.commitments(record.batch) if m.sequence == record.sequence)
         if await self._late(seal):
             return _missed(record, self._reason(record))
@@ -243,7 +245,9 @@ class RevealAgent:
         check_refusal(self._domain, self._venue.operator, reply, record.batch, self._account, message.commitment)
         if record.refusal != reply.reason:
             self._store.save_batch(msgspec.structs.replace(record, refusal=reply.reason))
-        raise VenueRefused(f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True)
+        raise VenueRefusedError(
+            f"the reveal was refused: {reply.message}", code=f"refused_{reply.reason}", retryable=True
+        )
 
     async def _reveal(
         self, record: BatchRecord, message: CommitmentRecord, seal: SealedBatch
@@ -263,7 +267,7 @@ class RevealAgent:
             _REQUEST_SECONDS,
         )
         if not isinstance(reply, Acknowledgement | Refusal):
-            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
         return reply
 
     async def _key_root(self, seal: SealedBatch) -> Digest:
@@ -290,7 +294,7 @@ class RevealAgent:
     async def _take_result(self, record: BatchRecord) -> BatchRecord:
         try:
             result = await self._result(record.batch)
-        except VenueRefused as error:
+        except VenueRefusedError as error:
             if error.code == "not_found" and record.phase == "missed":
                 return msgspec.structs.replace(record, phase="void")
             raise
@@ -325,7 +329,7 @@ class RevealAgent:
             self._store.save_batch(record)
         try:
             verified, reason = await self._auditor.settled(record.batch), record.reason
-        except BrokenPromise as error:
+        except BrokenPromiseError as error:
             if error.code != "balance_change":
                 raise
             self._problem(record.batch, error)
@@ -344,12 +348,12 @@ class RevealAgent:
         self._asked[batch] = now + max(1.0, self._poll_seconds)
         try:
             reply = await self._link.request(GetResult(id=0, batch=batch), _REQUEST_SECONDS)
-        except VenueRefused as error:
+        except VenueRefusedError as error:
             if error.code in ("too_early", "wrong_phase"):
                 return None
             raise
         if not isinstance(reply, Result) or reply.batch != batch:
-            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
         return reply
 
 

@@ -1,4 +1,6 @@
-"""Balances, proven under the state root that L1 holds, and compared with the own fills after every settlement."""
+"""Balances, proven under the state root that L1 holds, and compared with the own fills after every
+settlement.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from orderbook.wire import Balances, GetBalances
 
 from .chain import Chain, Progress
 from .checks import check_balances, check_change
-from .errors import BrokenPromise, StateError
+from .errors import BrokenPromiseError, StateError
 from .link import Link
 from .store import Snapshot, Store
 from .venue import Venue
@@ -55,7 +57,7 @@ class Audit:
     async def balances(self) -> dict[str, Balance]:
         """Balances by asset symbol.
 
-        :raises BrokenPromise: a balance does not prove under L1's state root.
+        :raises BrokenPromiseError: a balance does not prove under L1's state root.
         """
         message, proven, _ = await self._proven()
         pending = dict(message.pending)
@@ -70,7 +72,9 @@ class Audit:
         }
 
     async def settled(self, batch: int) -> bool:
-        """Compare the proven balances after ``batch`` (or later) with those proven before and the own results."""
+        """Compare the proven balances after ``batch`` (or later) with those proven before and the own
+        results.
+        """
         async with self._lock:
             before = self._store.snapshot()
             if before is not None and before.settled_batches > batch:
@@ -111,7 +115,7 @@ class Audit:
         results = self._store.results(before.settled_batches, after.settled_batches)
         try:
             check_change(self._venue, dict(before.balances), results, deposits, dict(after.balances))
-        except BrokenPromise:
+        except BrokenPromiseError:
             self._store.save_snapshot(after)
             raise
 
@@ -123,7 +127,7 @@ class Audit:
             message = await self._link.request(GetBalances(id=0))
             after = await asyncio.to_thread(self._chain.progress)
             if not isinstance(message, Balances):
-                raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+                raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
             if before.settled == after.settled == message.settled_batches:
                 return message, check_balances(self._venue, self._account, message, root), before
             await asyncio.sleep(_PAUSE * (attempt + 1))

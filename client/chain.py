@@ -15,7 +15,9 @@ __all__ = ["Chain", "Progress", "QueueEntry", "SealedBatch", "Settlement", "With
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Numbers of batches sealed and settled, epochs settled, queue entries in all, below the last cut, and applied."""
+    """Numbers of batches sealed and settled, epochs settled, queue entries in all, below the last cut, and
+    applied.
+    """
 
     sealed: int
     settled: int

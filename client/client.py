@@ -26,7 +26,7 @@ from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
 from .agent import RevealAgent
 from .audit import Audit, Balance
 from .chain import Chain
-from .errors import ClientError, StateError, VenueMismatch
+from .errors import ClientError, StateError, VenueMismatchError
 from .evm import EvmChain, l1_account
 from .funds import Funds
 from .keys import KeyRing, Keys, Progress
@@ -116,8 +116,11 @@ class Client:
         address = self._chain.address
         if number is None and address is not None:
             number = await asyncio.to_thread(self._chain.account_of, address)
+        if number:
+            await self._enter(number, within)
+            return
         self._link.start()
-        await self._link.ready(within) if not number else await self._enter(number, within)
+        await self._link.ready(within)
 
     async def _enter(self, number: int, within: float) -> None:
         """Take up the work of an account that L1 knows."""
@@ -155,6 +158,9 @@ class Client:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
         await self._link.close()
+        for made in self.commitments:
+            for handle in made:
+                handle.close()
         self._store.close()
 
     # ------------------------------------------------------------------------------------------ session
@@ -162,7 +168,7 @@ class Client:
     def _check_hello(self, hello: Hello) -> None:
         """What the peer says of itself is what L1 and the caller say."""
         if hello.schema != SCHEMA:
-            raise VenueMismatch(f"the venue speaks schema {hello.schema}, not {SCHEMA}", field="schema")
+            raise VenueMismatchError(f"the venue speaks schema {hello.schema}, not {SCHEMA}", field="schema")
         facts = (
             ("chain_id", hello.chain_id, self.venue.chain_id),
             ("contract", hello.contract.lower(), self.venue.contract.lower()),
@@ -171,7 +177,7 @@ class Client:
         )
         for field, said, expected in facts:
             if said != expected:
-                raise VenueMismatch(f"{field}: the venue says {said}, L1 says {expected}", field=field)
+                raise VenueMismatchError(f"{field}: the venue says {said}, L1 says {expected}", field=field)
 
     def _login(self, hello: Hello) -> Login | None:
         if not self.account:
@@ -223,7 +229,9 @@ class Client:
         return tree.root
 
     async def deposit(self, asset: int | str, amount: Number) -> str:
-        """Deposit on L1 (approving the token first); the transaction's hash. Counts from the next sealed batch on."""
+        """Deposit on L1 (approving the token first); the transaction's hash. Counts from the next sealed
+        batch on.
+        """
         self._demand_account()
         return await self._funds.deposit(asset, amount)
 
@@ -265,7 +273,7 @@ class Client:
 
         :raises InputError: an order that is not possible; nothing was sent.
         :raises StateError: ``commitment_open``: the batch holds a commitment already.
-        :raises NoReply: the outcome is not known; the handle is in :attr:`commitments`.
+        :raises NoReplyError: the outcome is not known; the handle is in :attr:`commitments`.
         """
         desk = self._demand_desk()
         bundle, warnings = await self._prepared(orders, check_balance)

@@ -3,30 +3,30 @@
 ::
 
     ClientError
-    ├── InputError              what the caller asked for is not possible; nothing was sent
-    │   ├── FloatRefused            a float where a Decimal, a string or an integer belongs
-    │   ├── NotOnGrid               a decimal that is no whole number of ticks, lots or units
-    │   ├── OutOfBand               a limit price outside the market's band
-    │   ├── CapExceeded             too many entries, or more lots than one bundle may hold
-    │   └── InsufficientBalance     an entry that admission would drop
-    ├── StateError              not possible now: not registered, a commitment is open, no batch is open
-    ├── KeyFileError            seed file or key cache: missing, too open, corrupt, or of another account
-    ├── StoreError              the store: locked by another process, corrupt, or of another account
-    ├── LinkError               the connection to the venue
-    │   ├── VenueUnreachable        no connection in time; nothing of this request was sent
-    │   └── NoReply                 sent, but no answer in time: the outcome is not known
-    ├── VenueRefused            the venue answered with an error; ``code`` is the venue's
-    ├── VenueMismatch           another venue, chain, contract or schema than asked for; nothing was sent
-    ├── BrokenPromise           the venue said something that the chain or its own signature contradicts
-    ├── ChainError              L1: endpoint down, call or transaction failed
-    │   ├── ChainUnreachable        the endpoint does not answer
-    │   ├── TransactionReverted     the contract refused; ``reason`` is its error
-    │   └── TransactionPending      sent, but not mined in time: the outcome is not known
-    └── OrderEnded              an order that was awaited ended otherwise; ``state`` tells how
+    ├── InputError                    what the caller asked for is not possible; nothing was sent
+    │   ├── FloatRefusedError         a float where a Decimal, a string or an integer belongs
+    │   ├── NotOnGridError            a decimal that is no whole number of ticks, lots or units
+    │   ├── OutOfBandError            a limit price outside the market's band
+    │   ├── CapExceededError          too many entries, or more lots than one bundle may hold
+    │   └── InsufficientBalanceError  an entry that admission would drop
+    ├── StateError                    not possible now: not registered, a commitment is open, no batch is open
+    ├── KeyFileError                  seed file or key cache: missing, too open, corrupt, or of another account
+    ├── StoreError                    the store: locked by another process, corrupt, or of another account
+    ├── LinkError                     the connection to the venue
+    │   ├── VenueUnreachableError     no connection in time; nothing of this request was sent
+    │   └── NoReplyError              sent, but no answer in time: the outcome is not known
+    ├── VenueRefusedError             the venue answered with an error; ``code`` is the venue's
+    ├── VenueMismatchError            another venue, chain, contract or schema than asked for; nothing was sent
+    ├── BrokenPromiseError            the venue said something that the chain or its own signature contradicts
+    ├── ChainError                    L1: endpoint down, call or transaction failed
+    │   ├── ChainUnreachableError     the endpoint does not answer
+    │   ├── TransactionRevertedError  the contract refused; ``reason`` is its error
+    │   └── TransactionPendingError   sent, but not mined in time: the outcome is not known
+    └── OrderEndedError               an order that was awaited ended otherwise; ``state`` tells how
 
 Every error carries ``code`` (stable, for programs), ``retryable`` (whether the same call may succeed later),
-``outcome_known`` (False: it may have taken effect; the SDK keeps what it needs and finds out by itself), ``field`` (the
-culprit, or empty) and ``advice`` (what to do).
+``outcome_known`` (False: it may have taken effect; the SDK keeps what it needs and finds out by itself),
+``field`` (the culprit, or empty) and ``advice`` (what to do).
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
     from .states import OrderState
 
 __all__ = [
-    "BrokenPromise",
-    "CapExceeded",
+    "BrokenPromiseError",
+    "CapExceededError",
     "ChainError",
-    "ChainUnreachable",
+    "ChainUnreachableError",
     "ClientError",
-    "FloatRefused",
+    "FloatRefusedError",
     "InputError",
-    "InsufficientBalance",
+    "InsufficientBalanceError",
     "KeyFileError",
     "LinkError",
-    "NoReply",
-    "NotOnGrid",
-    "OrderEnded",
-    "OutOfBand",
+    "NoReplyError",
+    "NotOnGridError",
+    "OrderEndedError",
+    "OutOfBandError",
     "StateError",
     "StoreError",
-    "TransactionPending",
-    "TransactionReverted",
-    "VenueMismatch",
-    "VenueRefused",
-    "VenueUnreachable",
+    "TransactionPendingError",
+    "TransactionRevertedError",
+    "VenueMismatchError",
+    "VenueRefusedError",
+    "VenueUnreachableError",
 ]
 
 
@@ -96,33 +96,33 @@ class InputError(ClientError):
     default_code = "bad_input"
 
 
-class FloatRefused(InputError):
+class FloatRefusedError(InputError):
     """A float: its binary value is almost never the decimal that was meant."""
 
     default_code = "float_refused"
     default_advice = 'write Decimal("1.05") or "1.05", or an integer of ticks or lots'
 
 
-class NotOnGrid(InputError):
+class NotOnGridError(InputError):
     """A decimal between two steps of the market or asset."""
 
     default_code = "not_on_grid"
 
 
-class OutOfBand(InputError):
+class OutOfBandError(InputError):
     """A limit price outside the market's band."""
 
     default_code = "price_out_of_band"
 
 
-class CapExceeded(InputError):
+class CapExceededError(InputError):
     """More than one bundle may hold."""
 
     default_code = "cap_exceeded"
     default_advice = "split over several batches or accounts"
 
 
-class InsufficientBalance(InputError):
+class InsufficientBalanceError(InputError):
     """An entry whose debit does not fit, so that the venue would drop it."""
 
     default_code = "insufficient_balance"
@@ -154,14 +154,14 @@ class LinkError(ClientError):
     default_retryable = True
 
 
-class VenueUnreachable(LinkError):
+class VenueUnreachableError(LinkError):
     """No connection in time; nothing of this request was sent."""
 
     default_code = "venue_unreachable"
     default_advice = "check the address and that the node runs; the SDK keeps reconnecting meanwhile"
 
 
-class NoReply(LinkError):
+class NoReplyError(LinkError):
     """The request was sent and no answer came in time."""
 
     default_code = "no_reply"
@@ -169,20 +169,20 @@ class NoReply(LinkError):
     default_advice = "the outcome is not known yet; keep the client running, it will find out and reveal if need be"
 
 
-class VenueRefused(ClientError):
+class VenueRefusedError(ClientError):
     """The venue refused a request; ``code`` is one of :data:`orderbook.wire.ErrorCode`."""
 
     default_code = "refused"
 
 
-class VenueMismatch(ClientError):
+class VenueMismatchError(ClientError):
     """The peer is not the venue that L1 and the caller name."""
 
     default_code = "venue_mismatch"
     default_advice = "compare url, rpc and contract; do not go on with this peer"
 
 
-class BrokenPromise(ClientError):
+class BrokenPromiseError(ClientError):
     """The venue said something that L1, its own signature, or arithmetic contradicts."""
 
     default_code = "broken_promise"
@@ -195,7 +195,7 @@ class ChainError(ClientError):
     default_code = "chain"
 
 
-class ChainUnreachable(ChainError):
+class ChainUnreachableError(ChainError):
     """The L1 endpoint does not answer."""
 
     default_code = "chain_unreachable"
@@ -203,7 +203,7 @@ class ChainUnreachable(ChainError):
     default_advice = "check the rpc address"
 
 
-class TransactionReverted(ChainError):
+class TransactionRevertedError(ChainError):
     """The contract refused a transaction; ``reason`` is the name of its error with its arguments."""
 
     default_code = "reverted"
@@ -213,7 +213,7 @@ class TransactionReverted(ChainError):
         self.reason = reason
 
 
-class TransactionPending(ChainError):
+class TransactionPendingError(ChainError):
     """A transaction was sent and is not mined yet."""
 
     default_code = "transaction_pending"
@@ -222,7 +222,7 @@ class TransactionPending(ChainError):
     default_advice = "look the transaction up before sending it again"
 
 
-class OrderEnded(ClientError):
+class OrderEndedError(ClientError):
     """The awaited state cannot be reached any more; ``state`` is the terminal state of the order."""
 
     default_code = "order_ended"

@@ -21,11 +21,11 @@ from proofs.statement.public import Holding, PublicDataError, decode, withdrawal
 from .chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from .errors import (
     ChainError,
-    ChainUnreachable,
+    ChainUnreachableError,
     InputError,
     StateError,
-    TransactionPending,
-    TransactionReverted,
+    TransactionPendingError,
+    TransactionRevertedError,
 )
 from .venue import Asset, Market, Venue
 
@@ -127,7 +127,7 @@ class EvmChain:
     def batch(self, number: int) -> SealedBatch | None:
         try:
             b = _read(lambda: self._exchange.batch(number))
-        except TransactionReverted as error:
+        except TransactionRevertedError as error:
             if error.reason == "NotSealed":
                 return None
             raise
@@ -228,11 +228,11 @@ def _translated(call: Callable[[], T]) -> T:
     try:
         return call()
     except RevertedError as error:
-        raise TransactionReverted(str(error), reason=error.error) from None
+        raise TransactionRevertedError(str(error), reason=error.error) from None
     except TransactionFailedError as error:
-        raise TransactionPending(str(error)) from None
+        raise TransactionPendingError(str(error)) from None
     except EndpointError as error:
-        kind = ChainUnreachable if error.retryable else ChainError
+        kind = ChainUnreachableError if error.retryable else ChainError
         raise kind(str(error), code=error.code.replace(".", "_"), field="rpc") from None
     except ContractsError as error:
         raise ChainError(str(error), code=error.code, retryable=error.retryable) from None

@@ -22,7 +22,7 @@ class Funds:
         """Deposit; the transaction's hash.
 
         :raises InputError: an unknown asset, or no positive whole number of units.
-        :raises TransactionReverted: the contract or the token refused.
+        :raises TransactionRevertedError: the contract or the token refused.
         """
         which = self._venue.asset(asset)
         units = which.units(amount)

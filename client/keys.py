@@ -1,7 +1,7 @@
-"""The account's secrets: the seed of its one-time keys and its commit key, in a file; and the key trees with their caches.
+"""The account's secrets: seed and commit key in a file, and the key trees of the one-time keys with their caches.
 
-Two keys are apart on purpose: whoever has the commit key can place commitments, whoever has the seed can open them, and
-neither moves funds on L1, which takes the L1 key (``docs/protocol.md`` section 6).
+Two keys are apart on purpose: whoever has the commit key can place commitments, whoever has the seed can open
+them, and neither moves funds on L1, which takes the L1 key (``docs/protocol.md`` section 6).
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class Keys:
             self.seed = Seed(seed)
             self.commit_key = SigningKey(commit_key)
         except ValueError:
-            raise KeyFileError(
-                "the commit key is no secp256k1 secret", code="bad_key", field="commit_key"
-            ) from None
+            raise KeyFileError("the commit key is no secp256k1 secret", code="bad_key", field="commit_key") from None
 
     def __repr__(self) -> str:
         return f"Keys(commit_key={self.commit_key.address})"
@@ -96,7 +94,9 @@ class Keys:
 
 
 class KeyRing:
-    """The account's key trees, by root; each is cached in a file beside the store. Blocking: call in a thread."""
+    """The account's key trees, by root; each is cached in a file beside the store. Blocking: call in a
+    thread.
+    """
 
     def __init__(self, keys: Keys, venue: int, folder: Path, name: str) -> None:
         self._keys = keys

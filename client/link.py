@@ -1,7 +1,8 @@
 """The connection to the venue: one WebSocket that is kept alive, with requests that survive its loss.
 
-A request waits for a session, is sent, and is sent again after a reconnect until its time is up: every request of the
-protocol may be repeated. So a lost connection shows as delay, and at the end as :class:`NoReply`.
+A request waits for a session, is sent, and is sent again after a reconnect until its time is up: every
+request of the protocol may be repeated. So a lost connection shows as delay, and at the end as
+:class:`NoReplyError`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from websockets.exceptions import WebSocketException
 from orderbook.errors import WireError
 from orderbook.wire import MAX_REPLY_BYTES, Error, Hello, Login, Message, Reply, Session, decode_reply, encode
 
-from .errors import ClientError, LinkError, NoReply, VenueMismatch, VenueRefused, VenueUnreachable
+from .errors import (
+    ClientError,
+    LinkError,
+    NoReplyError,
+    StateError,
+    VenueMismatchError,
+    VenueRefusedError,
+    VenueUnreachableError,
+)
 
 __all__ = ["Link"]
 
@@ -30,7 +39,7 @@ _HANDSHAKE_SECONDS: Final = 10.0
 _AGAIN: Final = ("rate_limited", "unavailable")
 
 
-class _Lost(Exception):
+class _LostError(Exception):
     """The connection ended while a request waited."""
 
 
@@ -62,24 +71,30 @@ class Link:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Disconnect for good."""
+        """Disconnect for good; requests that wait fail with ``client_closed``."""
+        await self._end()
+        self._failure = StateError("the client is closed", code="client_closed")
+        self._lost()
+        self._ready.set()
+
+    async def reconnect(self) -> None:
+        """Start a new session, for instance for a new account. Requests that wait are sent again in it."""
+        await self._end()
+        self._lost()
+        self.start()
+
+    async def _end(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def reconnect(self) -> None:
-        """Start a new session, for instance for a new account."""
-        self._ready.clear()
-        if self._socket is not None:
-            await self._socket.close()
-
     async def request(self, message: Message, within: float = 30.0) -> Reply:
         """The venue's reply to a request (its ``id`` is filled in here).
 
-        :raises VenueUnreachable: never sent in ``within`` seconds.
-        :raises NoReply: sent, and no answer in time.
-        :raises VenueRefused: the venue answered with an error.
-        :raises VenueMismatch: the peer is not the venue that was asked for.
+        :raises VenueUnreachableError: never sent in ``within`` seconds.
+        :raises NoReplyError: sent, and no answer in time.
+        :raises VenueRefusedError: the venue answered with an error.
+        :raises VenueMismatchError: the peer is not the venue that was asked for.
         """
         sent, pause = False, _FIRST_PAUSE
         try:
@@ -89,29 +104,31 @@ class Link:
                     sent = True
                     try:
                         reply = await self._exchange(socket, message)
-                    except _Lost:
+                    except _LostError:
                         continue
                     if not isinstance(reply, Error):
                         return reply
                     if reply.code not in _AGAIN:
-                        raise VenueRefused(reply.message, code=reply.code, field=reply.field, retryable=reply.retryable)
+                        raise VenueRefusedError(
+                            reply.message, code=reply.code, field=reply.field, retryable=reply.retryable
+                        )
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError:
-            kind: type[LinkError] = NoReply if sent else VenueUnreachable
+            kind: type[LinkError] = NoReplyError if sent else VenueUnreachableError
             raise kind(f"{self.url}: no answer to {type(message).__name__} in {within:g} s") from None
 
     async def ready(self, within: float) -> None:
         """Wait for a session.
 
-        :raises VenueUnreachable: not in time.
-        :raises VenueMismatch: the peer is not the venue that was asked for.
+        :raises VenueUnreachableError: not in time.
+        :raises VenueMismatchError: the peer is not the venue that was asked for.
         """
         try:
             async with asyncio.timeout(within):
                 await self._connected()
         except TimeoutError:
-            raise VenueUnreachable(f"{self.url}: no session in {within:g} s") from None
+            raise VenueUnreachableError(f"{self.url}: no session in {within:g} s") from None
 
     async def _connected(self) -> ClientConnection:
         while True:
@@ -129,7 +146,7 @@ class Link:
             await socket.send(encode(msgspec.structs.replace(message, id=number)))
             return await future
         except WebSocketException:
-            raise _Lost from None
+            raise _LostError from None
         finally:
             self._waiting.pop(number, None)
 
@@ -147,7 +164,7 @@ class Link:
                     proxy=None,
                 ) as socket:
                     await self._serve(socket)
-            except (VenueMismatch, VenueRefused) as error:
+            except (VenueMismatchError, VenueRefusedError) as error:
                 self._failure = error
             except (OSError, WebSocketException, TimeoutError, WireError) as error:
                 log.info("venue %s: %s", self.url, type(error).__name__)
@@ -165,14 +182,14 @@ class Link:
         self.session = None
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(_Lost())
+                future.set_exception(_LostError())
 
     async def _serve(self, socket: ClientConnection) -> None:
         """One connection: greeting, login, then replies and pushed messages until it ends."""
         async with asyncio.timeout(_HANDSHAKE_SECONDS):
             hello = decode_reply(await socket.recv())
         if not isinstance(hello, Hello):
-            raise VenueMismatch(f"{self.url} does not greet as a venue", field="url")
+            raise VenueMismatchError(f"{self.url} does not greet as a venue", field="url")
         self._check(hello)
         reader = asyncio.create_task(self._read(socket))
         self._socket = socket
@@ -197,14 +214,14 @@ class Link:
         while True:
             try:
                 reply = await self._exchange(socket, login)
-            except _Lost:
+            except _LostError:
                 raise ConnectionError from None
             if isinstance(reply, Session):
                 self.session = reply
                 return
             if not isinstance(reply, Error) or not reply.retryable:
                 code, text = (reply.code, reply.message) if isinstance(reply, Error) else ("malformed", "no session")
-                raise VenueRefused(f"login: {text}", code=code, field="account")
+                raise VenueRefusedError(f"login: {text}", code=code, field="account")
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 

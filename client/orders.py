@@ -1,7 +1,7 @@
 """Orders and withdrawals as callers write them, and the bundle of sorted integer entries that they become.
 
-A bundle (``docs/protocol.md`` section 7) has 1 to 64 entries in the order (debited asset, market, kind); admission
-looks at them in that order, so among entries that debit the same asset, earlier ones come first.
+A bundle (``docs/protocol.md`` section 7) has 1 to 64 entries in the order (debited asset, market, kind);
+admission looks at them in that order, so among entries that debit the same asset, earlier ones come first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matching.admission import BundleEntry, EntryKind, admit, entry_debit
 from matching.errors import MatchingError
 from orderbook.wire import Entry
 
-from .errors import CapExceeded, InputError, InsufficientBalance
+from .errors import CapExceededError, InputError, InsufficientBalanceError
 from .venue import Market, Number, Venue, number
 
 __all__ = ["Bundle", "Entry", "Instruction", "Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"]
@@ -33,8 +33,8 @@ class Side(Enum):
 class Order:
     """Buy or sell up to ``quantity`` at ``price`` or better, for one batch.
 
-    Integers are lots and ticks, strings and Decimals tokens. Without ``price``, ``slippage`` (a fraction such as
-    ``"0.01"``) sets the limit around the reference price: a market order.
+    Integers are lots and ticks, strings and Decimals tokens. Without ``price``, ``slippage`` (a fraction such
+    as ``"0.01"``) sets the limit around the reference price: a market order.
     """
 
     side: Side
@@ -90,7 +90,7 @@ class Bundle:
         if not instructions:
             raise InputError("a commitment needs at least one entry", code="no_entries", field="orders")
         if len(instructions) > MAX_ENTRIES:
-            raise CapExceeded(f"{len(instructions)} entries, at most {MAX_ENTRIES}", field="orders")
+            raise CapExceededError(f"{len(instructions)} entries, at most {MAX_ENTRIES}", field="orders")
         entries = [_entry(venue, item, f"orders[{i}]") for i, item in enumerate(instructions)]
         _check_caps(venue, entries)
         order = sorted(range(len(entries)), key=lambda i: _sort_key(venue, entries[i]))
@@ -111,7 +111,7 @@ class Bundle:
     def check_funds(self, venue: Venue, balances: Mapping[int, int]) -> None:
         """Compare with balances in units by asset, as admission will.
 
-        :raises InsufficientBalance: for the first entry that does not fit.
+        :raises InsufficientBalanceError: for the first entry that does not fit.
         """
         items = [_admissible(venue, entry) for entry in self.entries]
         known = {item.asset: balances.get(item.asset, 0) for item in items}
@@ -124,7 +124,7 @@ class Bundle:
             left = known[asset.index] - sum(
                 v.debit for v, item in zip(verdicts[:position], items, strict=False) if item.asset == asset.index
             )
-            raise InsufficientBalance(
+            raise InsufficientBalanceError(
                 f"orders[{index}] debits up to {asset.tokens(debit)} {asset.symbol} and {asset.tokens(left)} are left",
                 field=f"orders[{index}]",
             )
@@ -156,7 +156,9 @@ def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
         raise InputError(f"{field}.quantity: {item.quantity} is not above zero", field=f"{field}.quantity")
     if lots > QUANTITY_CAP:
         most = f"{market.quantity(QUANTITY_CAP)} {market.base.symbol} ({QUANTITY_CAP} lots)"
-        raise CapExceeded(f"{field}.quantity: at most {most} per market, side and batch", field=f"{field}.quantity")
+        raise CapExceededError(
+            f"{field}.quantity: at most {most} per market, side and batch", field=f"{field}.quantity"
+        )
     entry = Entry(item.side.value, market.index, _limit(market, item, field), lots)
     try:
         entry_debit(_admissible(venue, entry), _fees(venue))
@@ -188,7 +190,7 @@ def _check_caps(venue: Venue, entries: Sequence[Entry]) -> None:
         if totals[side] > QUANTITY_CAP:
             market = venue.markets[entry.market]
             most = f"{market.quantity(QUANTITY_CAP)} {market.base.symbol} ({QUANTITY_CAP} lots)"
-            raise CapExceeded(
+            raise CapExceededError(
                 f"orders[{index}]: with the orders before it more than {most} on one side of {market.symbol}",
                 field=f"orders[{index}].quantity",
             )

@@ -1,4 +1,6 @@
-"""Placing, replacing and cancelling the account's commitment: saved first, sent, and confirmed by a checked receipt."""
+"""Placing, replacing and cancelling the account's commitment: saved first, sent, and confirmed by a checked
+receipt.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Receipt
 
 from .agent import acceptable
 from .checks import check_receipt
-from .errors import BrokenPromise, StateError, VenueRefused
+from .errors import BrokenPromiseError, StateError, VenueRefusedError
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
@@ -38,12 +40,14 @@ async def open_batch(link: Link, within: float = 30.0) -> BatchStatus:
     """The batch that collects commitments now."""
     reply = await link.request(GetBatch(id=0), within)
     if not isinstance(reply, BatchStatus):
-        raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+        raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
     return reply
 
 
 class Desk:
-    """One account's commitments. One message at a time, so that sequence numbers rise in the order of the calls."""
+    """One account's commitments. One message at a time, so that sequence numbers rise in the order of the
+    calls.
+    """
 
     def __init__(
         self, venue: Venue, account: int, link: Link, store: Store, ring: KeyRing, commit_key: SigningKey
@@ -88,7 +92,8 @@ class Desk:
     ) -> Commitment:
         """Commit a bundle for the open batch, or for the next one if that closes meanwhile.
 
-        ``demand`` may refuse a batch. Raises NoReply with the message kept in the store if the outcome is not known.
+        ``demand`` may refuse a batch. Raises NoReplyError with the message kept in the store if the outcome is not
+        known.
         """
         deadline = asyncio.get_running_loop().time() + within
         async with self.lock:
@@ -124,7 +129,7 @@ class Desk:
         self._live.setdefault(batch, []).append(made)
         try:
             receipt = await self._send(record, deadline)
-        except VenueRefused as error:
+        except VenueRefusedError as error:
             if error.code in _NEXT_BATCH:
                 self._live[batch].remove(made)
                 return None
@@ -168,13 +173,13 @@ class Desk:
             try:
                 reply = await self._link.request(message, _left(deadline))
                 break
-            except VenueRefused as error:
+            except VenueRefusedError as error:
                 if error.code not in _WAIT or _left(deadline) <= _PAUSE:
                     self._store.save_commitment(msgspec.structs.replace(record, status="refused", refusal=error.code))
                     raise
             await asyncio.sleep(_PAUSE)
         if not isinstance(reply, Receipt):
-            raise BrokenPromise("the venue answers with another message", code="wrong_reply")
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
         check_receipt(
             self._domain,
             self._venue.operator,

@@ -5,8 +5,8 @@
     Created -> Committed -> Sealed -> Revealed -> Cleared -> Settled | Unfilled
        any step before Cleared -> Rejected | Cancelled | RevealMissed
 
-``Cleared`` is provisional: only L1's acceptance of the proof makes ``Settled`` or ``Unfilled``. Prices are ticks,
-fills lots (a withdrawal: units of its asset), fees quote units.
+``Cleared`` is provisional: only L1's acceptance of the proof makes ``Settled`` or ``Unfilled``. Prices are
+ticks, fills lots (a withdrawal: units of its asset), fees quote units.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, overload
 
-from .errors import OrderEnded
+from .errors import OrderEndedError, StateError
 
 if TYPE_CHECKING:
     from orderbook.wire import Receipt
@@ -67,7 +67,9 @@ class Revealed:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The venue's provisional outcome; ``price`` (without trade the reference price) is None for a withdrawal."""
+    """The venue's provisional outcome; ``price`` (without trade the reference price) is None for a
+    withdrawal.
+    """
 
     price: int | None
     fill: int
@@ -76,7 +78,9 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """L1 accepted the proof of the batch. ``verified``: the fills agree with the proven change of the balances."""
+    """L1 accepted the proof of the batch. ``verified``: the fills agree with the proven change of the
+    balances.
+    """
 
     price: int | None
     fill: int
@@ -98,7 +102,9 @@ class Unfilled:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Never in a batch, or dropped at admission: ``insufficient_balance``, ``miss_fee_cover``, or the venue's code."""
+    """Never in a batch, or dropped at admission: ``insufficient_balance``, ``miss_fee_cover``, or the venue's
+    code.
+    """
 
     reason: str
 
@@ -140,6 +146,7 @@ class OrderHandle:
         self.entry = entry
         self.batch = batch
         self._states: list[OrderState] = [Created()]
+        self._closed = False
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -164,8 +171,16 @@ class OrderHandle:
         self._changed = asyncio.Event()
         return True
 
+    def close(self) -> None:
+        """The client ends (used by it): nothing will move this handle any more."""
+        self._closed = True
+        self._changed.set()
+
     async def states(self) -> AsyncIterator[OrderState]:
-        """All states from the first on, each once, until a final one."""
+        """All states from the first on, each once, until a final one.
+
+        :raises StateError: ``client_closed``: the client ended before the order did.
+        """
         seen = 0
         while True:
             changed = self._changed
@@ -175,42 +190,48 @@ class OrderHandle:
                 yield state
                 if rank(state) == _TERMINAL:
                     return
+            if self._closed:
+                raise StateError(
+                    "the client was closed before the order ended",
+                    code="client_closed",
+                    advice="connect again with the same store: the order is in client.commitments",
+                )
             await changed.wait()
 
     def __aiter__(self) -> AsyncIterator[OrderState]:
         return self.states()
 
     async def committed(self) -> Committed:
-        """Wait for the receipt. :raises OrderEnded: the order ended without one."""
+        """Wait for the receipt. :raises OrderEndedError: the order ended without one."""
         return await self._reach(Committed)
 
     async def sealed(self) -> Sealed:
-        """Wait for the seal. :raises OrderEnded: the order ended before it."""
+        """Wait for the seal. :raises OrderEndedError: the order ended before it."""
         return await self._reach(Sealed)
 
     async def revealed(self) -> Revealed:
-        """Wait for the venue's acknowledgement. :raises OrderEnded: the order ended before it."""
+        """Wait for the venue's acknowledgement. :raises OrderEndedError: the order ended before it."""
         return await self._reach(Revealed)
 
     async def cleared(self) -> Cleared:
-        """Wait for the provisional outcome. :raises OrderEnded: the order ended before it."""
+        """Wait for the provisional outcome. :raises OrderEndedError: the order ended before it."""
         return await self._reach(Cleared)
 
     async def settled(self) -> Settled | Unfilled:
         """Wait until L1 accepted the batch.
 
-        :raises OrderEnded: rejected, cancelled, or not revealed in time.
+        :raises OrderEndedError: rejected, cancelled, or not revealed in time.
         """
         async for state in self.states():
             if isinstance(state, Settled | Unfilled):
                 return state
-        raise OrderEnded(self.state)
+        raise OrderEndedError(self.state)
 
     async def _reach(self, wanted: type[S]) -> S:
         async for state in self.states():
             if isinstance(state, wanted):
                 return state
-        raise OrderEnded(self.state)
+        raise OrderEndedError(self.state)
 
 
 class Commitment(Sequence[OrderHandle]):

@@ -1,8 +1,9 @@
 """The durable store of one account: what must survive a crash, in one SQLite file readable by its owner only.
 
-Every commitment is written here, with its salt and entries, before it is sent: without them a sealed commitment could
-not be opened, and would cost the miss fee. Receipts and acknowledgements are kept as evidence. One-time secrets are
-not stored; they follow from the seed. A lock file keeps a second process away from the same account.
+Every commitment is written here, with its salt and entries, before it is sent: without them a sealed
+commitment could not be opened, and would cost the miss fee. Receipts and acknowledgements are kept as
+evidence. One-time secrets are not stored; they follow from the seed. A lock file keeps a second process away
+from the same account.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import fcntl
 import os
 import sqlite3
 import stat
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -29,12 +29,14 @@ __all__ = ["BatchRecord", "CommitmentRecord", "Phase", "Snapshot", "Store"]
 SCHEMA: Final = 1
 _T = TypeVar("_T")
 Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "settled", "missed", "void"]
-"""Of a batch: ``void``: the sealed batch holds no leaf of ours; ``missed``: the deadline passed without a reveal."""
+"""Of a batch: ``void``: the sealed batch holds no leaf of ours; ``missed``: the deadline passed without a
+reveal.
+"""
 
 _TABLES: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE commitments (batch INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID;
-CREATE TABLE batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE commitments (batch
+INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID; CREATE TABLE
+batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
 """
 
 
@@ -92,7 +94,9 @@ class _Identity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Store:
-    """Opens or creates the file; raises :class:`StoreError` for one that is locked, too open, corrupt or foreign."""
+    """Opens or creates the file; raises :class:`StoreError` for one that is locked, too open, corrupt or
+    foreign.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -128,7 +132,8 @@ class Store:
                 self._put("identity", identity)
         elif stored != identity:
             raise StoreError(
-                f"the store {self.path} belongs to account {stored.account} of {stored.contract} on chain {stored.chain_id}",
+                f"the store {self.path} belongs to account {stored.account} of {stored.contract} on chain "
+                f"{stored.chain_id}",
                 code="store_foreign",
                 field="store",
                 advice="give every account its own store",

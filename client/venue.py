@@ -1,8 +1,8 @@
 """What L1 says of the venue: assets, markets, parameters; and the conversion between decimals and integers.
 
 Amounts are units of an asset, quantities lots (units of the base asset), prices ticks (quote units per lot):
-``docs/protocol.md`` section 3. An ``int`` always means those; a ``str`` or ``Decimal`` means tokens, and for prices
-quote tokens per base token. Conversions are exact or refused; floats are refused always.
+``docs/protocol.md`` section 3. An ``int`` always means those; a ``str`` or ``Decimal`` means tokens, and for
+prices quote tokens per base token. Conversions are exact or refused; floats are refused always.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
 
-from .errors import FloatRefused, InputError, NotOnGrid, OutOfBand
+from .errors import FloatRefusedError, InputError, NotOnGridError, OutOfBandError
 
 __all__ = ["Asset", "Market", "Number", "Venue"]
 
@@ -25,11 +25,11 @@ _MAX_DIGITS = 60
 def number(value: object, field: str) -> int | Decimal:
     """An int or Decimal from what the caller wrote.
 
-    :raises FloatRefused: a float.
+    :raises FloatRefusedError: a float.
     :raises InputError: ``bad_number``: not a finite number.
     """
     if isinstance(value, float):
-        raise FloatRefused(f"{field} is a float", field=field)
+        raise FloatRefusedError(f"{field} is a float", field=field)
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InputError(f"{field} is a {type(value).__name__}, not a number", code="bad_number", field=field)
     if isinstance(value, int):
@@ -70,7 +70,7 @@ class Asset:
     def units(self, amount: Number, field: str = "amount") -> int:
         """Units of an amount.
 
-        :raises NotOnGrid: no whole number of units.
+        :raises NotOnGridError: no whole number of units.
         """
         return _steps(number(amount, field), self.step, field, self.symbol)
 
@@ -81,7 +81,9 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One market. ``lower`` and ``upper`` bound prices, in ticks; ``reference`` is the last settled clearing price."""
+    """One market. ``lower`` and ``upper`` bound prices, in ticks; ``reference`` is the last settled clearing
+    price.
+    """
 
     index: int
     base: Asset
@@ -103,19 +105,19 @@ class Market:
     def ticks(self, price: Number, field: str = "price") -> int:
         """A limit price in ticks.
 
-        :raises NotOnGrid: between two ticks.
-        :raises OutOfBand: outside the band.
+        :raises NotOnGridError: between two ticks.
+        :raises OutOfBandError: outside the band.
         """
         ticks = _steps(number(price, field), self.tick, field, f"{self.symbol} price")
         if not self.lower <= ticks <= self.upper:
             band = f"{self.price(self.lower)} to {self.price(self.upper)} ({self.lower} to {self.upper} ticks)"
-            raise OutOfBand(f"{field} {price} is outside the band of {self.symbol}: {band}", field=field)
+            raise OutOfBandError(f"{field} {price} is outside the band of {self.symbol}: {band}", field=field)
         return ticks
 
     def lots(self, quantity: Number, field: str = "quantity") -> int:
         """A quantity in lots.
 
-        :raises NotOnGrid: between two lots.
+        :raises NotOnGridError: between two lots.
         """
         return _steps(number(quantity, field), self.base.step, field, self.base.symbol)
 
@@ -135,7 +137,7 @@ def _steps(value: int | Decimal, step: Fraction, field: str, what: str) -> int:
     if steps.denominator != 1:
         below = steps.__floor__()
         near = f"{plain(below * step)} and {plain((below + 1) * step)}"
-        raise NotOnGrid(
+        raise NotOnGridError(
             f"{field}: {value} is not a multiple of {plain(step)} {what}",
             field=field,
             advice=f"nearest are {near}",

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from . import views
 from .attest import SigningKey
 from .batch import Batch
 from .clock import BatchClock
@@ -22,30 +21,30 @@ from .engine import clear_batch
 from .epochs import EpochStore, Prover
 from .errors import ChainMismatchError, OrderbookError, ProverError, RequestError
 from .events import (
+    AccountRegistered,
     AnyEvent,
-    BatchCleared,
     BatchClosed,
     BatchOpened,
     BatchSealed,
-    BeaconRecorded,
     ChainFollowed,
+    CommitmentAccepted,
     EpochClosed,
-    EpochProven,
-    EpochSettled,
     Event,
+    QueueAppended,
+    RevealAccepted,
     RevealsEnded,
 )
 from .journal import Journal
 from .l1 import L1
 from .lifecycle import AwaitReveals, Clear, CloseEpoch, Draw, Duty, Open, Prove, Seal, Settle
 from .limits import Limits
-from .openings import commitment_path, commitment_root
+from .notices import Notice, notices
+from .openings import commitment_root
 from .recorder import Recorder
 from .server import Server
 from .settings import Settings
 from .state import VenueState
 from .threads import blocking
-from .wire import hex_digest
 
 log = logging.getLogger("sealbook.node")
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class Node:
         self._l1 = l1
         self._prover = prover
         self._store = EpochStore(settings.epochs)
-        self._recorder = Recorder(journal, self._published)
+        self._recorder = Recorder(journal)
         self._clock = BatchClock(settings, state)
         self.server = Server(Desk(state, operator, self), limits)
         self._cursor = state.followed
@@ -88,11 +87,13 @@ class Node:
 
     async def record(self, events: Sequence[Event]) -> None:
         """Apply events in memory at once; return when they are on disk."""
+        told: list[Notice] = []
         for event in events:
             self.state.apply(event)
+            told += notices(self.state, event, self._clock.closes_at)
         self._applied.set()
         self._applied = asyncio.Event()
-        done = self._recorder.submit(events)
+        done = self._recorder.submit(events, lambda: self._publish(events, told))
         self._changed.set()
         await done
 
@@ -322,43 +323,17 @@ class Node:
         while not condition():
             await self._applied.wait()
 
-    # ------------------------------------------------------------------------------------------ publishing
-
-    def _published(self, event: Event) -> None:
-        """Tell clients about an event that is on disk."""
-        match event:
-            case EpochClosed() | EpochProven() | EpochSettled():
-                for number in range(event.first, event.last + 1):
-                    self._publish_batch(number)
-                    if isinstance(event, EpochSettled):
-                        self._publish_results(number)
-            case BatchOpened() | BatchClosed() | RevealsEnded() | BeaconRecorded():
-                self._publish_batch(event.batch)
-            case BatchSealed():
-                self._publish_batch(event.batch)
-                self._publish_seal(self.state.lifecycle.batch(event.batch))
-            case BatchCleared():
-                self._publish_batch(event.batch)
-                self._publish_results(event.batch)
-            case _:
-                return
-        log.info("%s", type(event).__name__, extra=_public_fields(event))
-
-    def _publish_batch(self, number: int) -> None:
-        batch = self.state.lifecycle.batch(number)
-        self.server.broadcast(views.batch_status(self.state.lifecycle, batch, self._clock.closes_at(batch)))
-
-    def _publish_seal(self, batch: Batch) -> None:
-        for index, leaf in enumerate(batch.leaves or ()):
-            path = commitment_path(self.state.parameters.venue, batch, index)
-            siblings = tuple(hex_digest(node) for node in path)
-            notice = views.sealed(self.state.lifecycle, batch, leaf.account, siblings, index)
-            self.server.push(leaf.account, notice)
-
-    def _publish_results(self, number: int) -> None:
-        batch = self.state.lifecycle.batch(number)
-        for outcome in batch.cleared.accounts if batch.cleared is not None else ():
-            self.server.push(outcome.account, views.result(batch, outcome))
+    def _publish(self, events: Sequence[Event], told: Sequence[Notice]) -> None:
+        """Tell clients, and the log, about events that are on disk."""
+        for notice in told:
+            if notice.account is None:
+                self.server.broadcast(notice.message)
+            else:
+                self.server.push(notice.account, notice.message)
+        for event in events:
+            fields = _public_fields(event)
+            if fields:
+                log.info("%s", type(event).__name__, extra=fields)
 
 
 def replay(state: VenueState, journal: Journal) -> int:
@@ -375,18 +350,10 @@ def replay(state: VenueState, journal: Journal) -> int:
 
 
 def _public_fields(event: Event) -> dict[str, object]:
-    names = (
-        "batch",
-        "first",
-        "last",
-        "count",
-        "block",
-        "transaction",
-        "tier",
-        "seconds",
-        "proof_bytes",
-        "gas",
-    )
+    """What the log may say of an event; nothing of those that concern one client, or only L1's progress."""
+    if isinstance(event, CommitmentAccepted | RevealAccepted | AccountRegistered | QueueAppended | ChainFollowed):
+        return {}
+    names = ("batch", "first", "last", "count", "block", "transaction", "tier", "seconds", "proof_bytes", "gas")
     return {name: getattr(event, name) for name in names if hasattr(event, name)}
 
 

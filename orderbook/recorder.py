@@ -6,34 +6,38 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from .errors import JournalError
 from .events import Event
 from .journal import Journal
 
 
 class Recorder:
-    """Writes events to the journal in the order given, in a thread of its own.
+    """Writes events to the journal in the order given, in a thread of its own."""
 
-    ``published`` is called in the event loop with each event once it is on disk.
-    """
-
-    def __init__(self, journal: Journal, published: Callable[[Event], None]) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._published = published
-        self._waiting: list[tuple[Sequence[Event], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Sequence[Event], Callable[[], None], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._failed = False
 
-    def submit(self, events: Sequence[Event]) -> asyncio.Future[None]:
-        """A future that is done once these events, and all submitted before them, are on disk."""
+    def submit(self, events: Sequence[Event], publish: Callable[[], None]) -> asyncio.Future[None]:
+        """A future that is done once these events, and all submitted before them, are on disk.
+
+        ``publish`` is called just before, in the event loop.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((events, future))
+        if self._failed:
+            future.set_exception(_unwritten())
+            return future
+        self._waiting.append((events, publish, future))
         self._wake.set()
         return future
 
     async def run(self) -> None:
         """Write until cancelled.
 
-        :raises JournalError: the journal cannot be written; every waiting future gets the same error.
+        :raises JournalError: the journal cannot be written; what waits for it gets the same error, now and later.
         """
         while True:
             await self._wake.wait()
@@ -42,21 +46,24 @@ class Recorder:
     async def flush(self) -> None:
         """Write what waits."""
         self._wake.clear()
+        if self._failed:
+            return
         group, self._waiting = self._waiting, []
-        events = [event for part, _ in group for event in part]
+        events = [event for part, _, _ in group for event in part]
         try:
             if events:
                 loop = asyncio.get_running_loop()
                 await asyncio.shield(loop.run_in_executor(self._thread, self._journal.append, events))
         except BaseException as error:
-            for _, future in group:
+            self._failed = isinstance(error, Exception)
+            group += self._waiting
+            for _, _, future in group:
                 if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else RuntimeError("stopped"))
-                    future.exception()
+                    future.set_exception(_unwritten())
+                    future.exception()  # seen: nobody may be waiting any more
             raise
-        for event in events:
-            self._published(event)
-        for _, future in group:
+        for _, publish, future in group:
+            publish()
             if not future.done():
                 future.set_result(None)
 
@@ -64,3 +71,7 @@ class Recorder:
         """Wait for a write in progress, and close the journal."""
         self._thread.shutdown(wait=True)
         self._journal.close()
+
+
+def _unwritten() -> JournalError:
+    return JournalError("the journal was not written", code="journal_write")

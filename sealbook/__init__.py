@@ -1,6 +1,7 @@
 """sealbook: a private batch-auction order book with commit-reveal and zero-knowledge matching.
 
-The SDK's public names. They are imported when they are first used, so that ``sealbook clear`` starts without web3.
+The SDK's public names. They are imported when they are first used, so that ``sealbook clear`` starts without
+web3.
 """
 
 from __future__ import annotations
@@ -12,27 +13,27 @@ if TYPE_CHECKING:
     from client.audit import Balance
     from client.client import Client
     from client.errors import (
-        BrokenPromise,
-        CapExceeded,
+        BrokenPromiseError,
+        CapExceededError,
         ChainError,
-        ChainUnreachable,
+        ChainUnreachableError,
         ClientError,
-        FloatRefused,
+        FloatRefusedError,
         InputError,
-        InsufficientBalance,
+        InsufficientBalanceError,
         KeyFileError,
         LinkError,
-        NoReply,
-        NotOnGrid,
-        OrderEnded,
-        OutOfBand,
+        NoReplyError,
+        NotOnGridError,
+        OrderEndedError,
+        OutOfBandError,
         StateError,
         StoreError,
-        TransactionPending,
-        TransactionReverted,
-        VenueMismatch,
-        VenueRefused,
-        VenueUnreachable,
+        TransactionPendingError,
+        TransactionRevertedError,
+        VenueMismatchError,
+        VenueRefusedError,
+        VenueUnreachableError,
     )
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
@@ -53,11 +54,13 @@ if TYPE_CHECKING:
     from client.venue import Asset, Market, Venue
 
 _ERRORS = (
-    "BrokenPromise CapExceeded ChainError ChainUnreachable ClientError FloatRefused InputError InsufficientBalance "
-    "KeyFileError LinkError NoReply NotOnGrid OrderEnded OutOfBand StateError StoreError TransactionPending "
-    "TransactionReverted VenueMismatch VenueRefused VenueUnreachable"
+    "BrokenPromiseError CapExceededError ChainError ChainUnreachableError ClientError FloatRefusedError InputError InsufficientBalanceError "
+    "KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError OutOfBandError StateError StoreError TransactionPendingError "
+    "TransactionRevertedError VenueMismatchError VenueRefusedError VenueUnreachableError"
 )
-_STATES = "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"
+_STATES = (
+    "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"
+)
 _HOMES = {
     **dict.fromkeys(_ERRORS.split(), "client.errors"),
     **dict.fromkeys(_STATES.split(), "client.states"),
@@ -71,30 +74,30 @@ _HOMES = {
 __all__ = [
     "Asset",
     "Balance",
-    "BrokenPromise",
+    "BrokenPromiseError",
     "Cancelled",
-    "CapExceeded",
+    "CapExceededError",
     "ChainError",
-    "ChainUnreachable",
+    "ChainUnreachableError",
     "Cleared",
     "Client",
     "ClientError",
     "Commitment",
     "Committed",
     "Created",
-    "FloatRefused",
+    "FloatRefusedError",
     "InputError",
-    "InsufficientBalance",
+    "InsufficientBalanceError",
     "KeyFileError",
     "Keys",
     "LinkError",
     "Market",
-    "NoReply",
-    "NotOnGrid",
+    "NoReplyError",
+    "NotOnGridError",
     "Order",
-    "OrderEnded",
+    "OrderEndedError",
     "OrderHandle",
-    "OutOfBand",
+    "OutOfBandError",
     "Rejected",
     "RevealMissed",
     "Revealed",
@@ -103,13 +106,13 @@ __all__ = [
     "Side",
     "StateError",
     "StoreError",
-    "TransactionPending",
-    "TransactionReverted",
+    "TransactionPendingError",
+    "TransactionRevertedError",
     "Unfilled",
     "Venue",
-    "VenueMismatch",
-    "VenueRefused",
-    "VenueUnreachable",
+    "VenueMismatchError",
+    "VenueRefusedError",
+    "VenueUnreachableError",
     "Withdrawal",
     "buy",
     "sell",

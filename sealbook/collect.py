@@ -23,6 +23,7 @@ from proofs.verifier import ProofRejected
 from proofs.verifier.vk import parse_verification_key
 
 from .checks import Check
+from .contract_code import check_code
 from .errors import InspectError
 from .export import (
     BatchFacts,
@@ -115,7 +116,11 @@ class _Collector:
         start = exchange.batch(epoch.first_batch - 1).cut if epoch.first_batch else 0
         key_hash = exchange.tiers()[epoch.tier]
         self.progress("fetching the verification key")
-        key = fetch_key(self.endpoint, exchange.verifier(), key_hash)
+        verifier = exchange.verifier()
+        key = fetch_key(self.endpoint, verifier, key_hash)
+        wrong = check_code(self.w3, exchange.address, verifier)
+        title = "Exchange and verifier are the published contracts"
+        self._verdict("code", title, not wrong, wrong or f"{exchange.address}, verifier {verifier}")
         self.progress("fetching the proof")
         self._seals(batches, parameters, epoch)
         opening = exchange.decode_open(self._input(head.origin.transaction, "open"))

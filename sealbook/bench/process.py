@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import signal
 import sys
@@ -43,6 +44,7 @@ def run_isolated(job: Callable[..., T], *arguments: Any, report: Report = lambda
     process = context.Process(target=_main, args=(sender, job, arguments), name="sealbook-bench", daemon=True)
     process.start()
     sender.close()
+    done = False
     try:
         while True:
             try:
@@ -50,6 +52,7 @@ def run_isolated(job: Callable[..., T], *arguments: Any, report: Report = lambda
             except (EOFError, OSError):
                 process.join(5)
                 raise BenchError(f"the measured process ended with status {process.exitcode}") from None
+            done = kind != "report"
             if kind == "result":
                 result: T = value
                 return result
@@ -57,11 +60,10 @@ def run_isolated(job: Callable[..., T], *arguments: Any, report: Report = lambda
                 raise BenchError(value)
             report(*value)
     finally:
-        receiver.close()
-        process.join(1)
-        if process.is_alive():
+        if not done:
             process.terminate()
-            process.join()
+        process.join()
+        receiver.close()
 
 
 def _main(sender: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -70,7 +72,10 @@ def _main(sender: Connection, job: Callable[..., Any], arguments: tuple[Any, ...
 
     def send(kind: str, value: object) -> None:
         with lock:
-            sender.send((kind, value))
+            try:
+                sender.send((kind, value))
+            except BrokenPipeError:
+                os._exit(1)  # the parent is gone: nobody wants the result
 
     try:
         result = job(lambda step, done: send("report", (step, done)), *arguments)

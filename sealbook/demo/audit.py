@@ -15,7 +15,7 @@ from Crypto.Hash import keccak
 
 from client.orders import Instruction, Order, Side
 
-from .cast import ASSETS, DECIMALS, MARKET_NAMES, MARKETS, MISS_FEE, UNITS
+from .cast import ASSETS, DECIMALS, FEE_ASSET, MARKET_NAMES, MARKETS, MISS_FEE, UNITS
 
 FEES, INSURANCE = 0, 1
 
@@ -52,11 +52,11 @@ class Ledger:
         before = dict(self.balances)
         wishes: dict[int, list[Wish]] = {}
         for account in sorted(orders):
-            funds = before.get((account, 0), 0)
+            funds = before.get((account, FEE_ASSET), 0)
             if account in missed:
                 fee = min(funds, MISS_FEE)
-                self.balances[(account, 0)] -= fee
-                self.balances[(INSURANCE, 0)] += fee
+                self.balances[(account, FEE_ASSET)] -= fee
+                self.balances[(INSURANCE, FEE_ASSET)] += fee
                 continue
             wishes[account] = self._wishes(orders[account])
             self._admit(account, wishes[account], before, funds >= MISS_FEE)

@@ -20,8 +20,9 @@ MARKETS = (
     MarketConfig(base=2, quote=0, lower=40_000, upper=80_000, fee_ppm=500, initial_reference=60_000),
 )
 MARKET_NAMES = ("ETH/USD", "BTC/USD")
-MISS_FEE = 50_000
-"""5 USD."""
+FEE_ASSET = 1
+MISS_FEE = 2
+"""In units of the fee asset: 0.002 ETH."""
 
 TRADERS = ("ada", "bob", "cleo", "dan", "eve", "finn", "gus", "hana")
 MAKERS = ("north", "south")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.client import Client
+from client.errors import ClientError
 from client.keys import Keys
 from client.orders import Instruction
 from client.states import Commitment
@@ -31,6 +32,7 @@ from .timeline import Timeline, short
 KEY_TREE_LOG_SIZE = 12
 """Key trees of the demonstration cover 4,096 batches; a real one covers a million and takes seconds."""
 BATCHES_PER_EPOCH = 2
+KEPT_BATCH_SECONDS = 5.0
 
 
 @dataclass
@@ -298,9 +300,23 @@ class Play:
         timeline.say(f"sealbook inspect epoch 0 --rpc {self.stage.rpc} --contract {address}")
 
     async def _stay(self) -> None:
-        self.timeline.say("\nchain and node go on; Ctrl-C ends them")
+        """A venue for the reader's own scripts, with makers to trade with."""
+        timeline, stage = self.timeline, self.stage
+        await self.operator.close()
+        await asyncio.to_thread(stage.stop_node)
+        await asyncio.to_thread(stage.start_node, 1, KEPT_BATCH_SECONDS)
+        timeline.chapter("Your turn")
+        timeline.say(f"The venue goes on with a batch every {KEPT_BATCH_SECONDS:.0f} seconds. For the script in the README:")
+        timeline.say(f"export VENUE={stage.node_url} RPC={stage.rpc}")
+        timeline.say(f"export CONTRACT={stage.exchange.address} L1_KEY=0x{stage.SPARE_KEY:064x}")
+        timeline.say("Ctrl-C ends chain and node.")
+        quotes = cast.quotes(2500, 60000)
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
+            while True:
+                for name in cast.MAKERS:
+                    with contextlib.suppress(ClientError):
+                        await self.clients[name].quote(quotes[name])
+                await asyncio.sleep(KEPT_BATCH_SECONDS)
 
 
 def published_balances(exchange: Exchange) -> dict[tuple[int, int], int]:

@@ -27,7 +27,7 @@ from contracts.transactions import Sender
 from orderbook.wire import BatchStatus, Error, Hello, Login, SealNow, Session, Subscribe, decode_reply, encode
 
 from ..deployment import deploy_venue, development_token
-from .cast import ASSETS, DECIMALS, MARKETS, MISS_FEE, PEOPLE, UNITS, purse
+from .cast import ASSETS, DECIMALS, FEE_ASSET, MARKETS, MISS_FEE, PEOPLE, UNITS, purse
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -103,6 +103,9 @@ class Service:
 class Stage:
     """Chain, contracts and node."""
 
+    SPARE_KEY = FIRST_PERSON_KEY + len(PEOPLE)
+    """A funded account that nobody in the cast uses."""
+
     def __init__(self, folder: Path, rpc: str | None, report: Callable[[str], None]) -> None:
         self.folder = folder
         (folder / "clients").mkdir(mode=0o700)
@@ -143,6 +146,7 @@ class Stage:
             assets,
             MARKETS,
             MISS_FEE,
+            fee_asset=FEE_ASSET,
             reveal_window=REVEAL_WINDOW,
             beacon_delay=BEACON_DELAY,
             report=self.report,
@@ -160,15 +164,15 @@ class Stage:
     def l1_key(self, name: str) -> bytes:
         return (FIRST_PERSON_KEY + PEOPLE.index(name)).to_bytes(32, "big")
 
-    def start_node(self, batches_per_epoch: int) -> None:
-        """Start (or start again) the node; the port stays the same."""
+    def start_node(self, batches_per_epoch: int, batch_seconds: float = 0) -> None:
+        """Start (or start again) the node; the port stays the same. ``batch_seconds`` 0: batches close on request."""
         port = self.node_url.rpartition(":")[2] or "0"
         node = Service(
             "node",
             [
                 "node", "--rpc", self.rpc, "--contract", self.exchange.address,
                 "--data", str(self.folder / "node"), "--operator-key", str(self.operator_key),
-                "--listen", f"127.0.0.1:{port}", "--batch-seconds", "0",
+                "--listen", f"127.0.0.1:{port}", "--batch-seconds", str(batch_seconds),
                 "--batches-per-epoch", str(batches_per_epoch), "--poll-seconds", "0.2",
                 "--mine-seconds", "0.25", "--json",
             ],

@@ -11,7 +11,7 @@ from rich.text import Text
 from orderbook.wire import BatchStatus
 
 from .audit import show_price, to_tokens
-from .cast import ASSETS, MARKET_NAMES, MARKETS, MISS_FEE
+from .cast import ASSETS, FEE_ASSET, MARKET_NAMES, MARKETS, MISS_FEE
 
 
 class Timeline:
@@ -44,8 +44,8 @@ class Timeline:
         missing = [names.get(m.account, str(m.account)) for m in status.missing]
         shown = f"{count - len(missing)} of {count}"
         if missing:
-            fee = to_tokens(0, MISS_FEE)
-            shown += f"; missing: {', '.join(missing)}, charged {fee} {ASSETS[0]}"
+            fee = to_tokens(FEE_ASSET, MISS_FEE).normalize()
+            shown += f"; missing: {', '.join(missing)}, charged {fee:f} {ASSETS[FEE_ASSET]}"
         self.step("revealed", shown, "yellow" if missing else "")
         for market in status.markets:
             self.step("cleared", result(market.market, market.price, market.volume))

@@ -10,7 +10,7 @@ import pytest
 
 from client.chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from client.client import Client
-from client.errors import ChainUnreachable
+from client.errors import ChainUnreachableError
 from client.keys import Keys
 from client.store import Store
 from client.venue import Asset, Market, Venue
@@ -99,7 +99,7 @@ class SimulatedChain:
 
     def head(self) -> int:
         if self.down:
-            raise ChainUnreachable("down")
+            raise ChainUnreachableError("down")
         return self.l1.block
 
     def final(self) -> int:

@@ -19,7 +19,7 @@ from client.checks import (
     check_result,
     place_of,
 )
-from client.errors import BrokenPromise
+from client.errors import BrokenPromiseError
 from client.venue import Venue
 from commitments.bundle import commitment_tree
 from commitments.receipts import Domain, SigningKey
@@ -69,7 +69,7 @@ def test_receipts(venue: Venue, domain: Domain) -> None:
         ({"signature": sign(digest)[:-2] + "1d"}, "receipt_signature"),
     ]
     for change, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_receipt(domain, venue.operator, msgspec.structs.replace(good, **change), 7, 2, 1, MINE)
         assert caught.value.code == code
 
@@ -93,10 +93,10 @@ def test_places(venue: Venue) -> None:
         (good, [], "wrong_commitment"),
     ]
     for place, own, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_place(venue, 2, place, seal, own)
         assert caught.value.code == code
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenPromiseError) as caught:
         place_of(Path(1, 7, hex_digest(MINE), "0x" + "ff" * 32, 2, 0, ()))
     assert (caught.value.code, caught.value.field) == ("wrong_path", "root")
 
@@ -114,7 +114,7 @@ def test_acknowledgements(venue: Venue, domain: Domain) -> None:
         ({"signature": sign(domain.receipt(7, 2, 1, MINE))}, "acknowledgement_signature"),
     ]
     for change, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_acknowledgement(domain, venue.operator, msgspec.structs.replace(good, **change), 7, 2, MINE)
         assert caught.value.code == code
 
@@ -131,7 +131,7 @@ def test_refusals(venue: Venue, domain: Domain) -> None:
         ({"signature": sign(domain.refusal(7, 2, MINE, "late"), OTHER)}, "refusal_signature"),
     ]
     for change, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_refusal(domain, venue.operator, msgspec.structs.replace(good, **change), 7, 2, MINE)
         assert caught.value.code == code
 
@@ -164,12 +164,12 @@ def test_results(venue: Venue) -> None:
         (Result(None, 7, 2, "missing", True, True, 10, (), ((1, -11),)), "result_contents"),
     ]
     for result, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_result(venue, 2, ENTRIES, result)
         assert caught.value.code == code
     sold = (Entry(3, 0, 2_000, 5),)
     cheap = Result(None, 7, 2, "opened", True, True, 0, (Fill(0, 3, 0, 2_000, 5, True, 1, 1_999, 1),), ())
-    with pytest.raises(BrokenPromise) as caught:
+    with pytest.raises(BrokenPromiseError) as caught:
         check_result(venue, 2, sold, cheap)
     assert caught.value.code == "fill_beyond_limit"
 
@@ -196,7 +196,7 @@ def test_balances(venue: Venue) -> None:
         (change(good, balances=(BalanceLeaf(1, 78, tuple(map(hex_digest, tree.slot_path(3, 3)))),)), "balance_path"),
     ]
     for message, code in lies:
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_balances(venue, 2, message, tree.root)
         assert caught.value.code == code
 
@@ -206,6 +206,6 @@ def test_proven_changes(venue: Venue) -> None:
     after = {0: 6, 1: 20_000 + 5 - 50 - 11_406}
     check_change(venue, before, [RESULT], [(1, 5)], after)
     for wrong in ({0: 6, 1: 8_548}, {0: 6}, {**after, 0: 5}):
-        with pytest.raises(BrokenPromise) as caught:
+        with pytest.raises(BrokenPromiseError) as caught:
             check_change(venue, before, [RESULT], [(1, 5)], wrong)
         assert (caught.value.code, caught.value.retryable) == ("balance_change", False)

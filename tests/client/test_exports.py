@@ -12,11 +12,11 @@ import sealbook
 from client.errors import ClientError
 
 NAMES = """
-Asset Balance BrokenPromise Cancelled CapExceeded ChainError ChainUnreachable Cleared Client ClientError Commitment
-Committed Created FloatRefused InputError InsufficientBalance KeyFileError Keys LinkError Market NoReply NotOnGrid
-Order OrderEnded OrderHandle OutOfBand Rejected RevealMissed Revealed Sealed Settled Side StateError StoreError
-TransactionPending TransactionReverted Unfilled Venue VenueMismatch VenueRefused VenueUnreachable Withdrawal buy sell
-withdrawal
+Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client ClientError
+Commitment Committed Created FloatRefusedError InputError InsufficientBalanceError KeyFileError Keys LinkError Market
+NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed Revealed Sealed Settled Side
+StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue VenueMismatchError VenueRefusedError
+VenueUnreachableError Withdrawal buy sell withdrawal
 """
 
 
@@ -42,5 +42,5 @@ def test_every_error_is_in_the_tree_and_complete() -> None:
         assert isinstance(kind.default_code, str)
         assert isinstance(kind.default_retryable, bool)
         assert getattr(sealbook, name) is kind
-    assert not client.errors.NoReply("x").outcome_known
-    assert not client.errors.TransactionPending("x").outcome_known
+    assert not client.errors.NoReplyError("x").outcome_known
+    assert not client.errors.TransactionPendingError("x").outcome_known

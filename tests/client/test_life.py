@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 
 from client.chain import SealedBatch
 from client.errors import (
-    InsufficientBalance,
+    InsufficientBalanceError,
     KeyFileError,
-    OrderEnded,
+    NoReplyError,
+    OrderEndedError,
     StateError,
-    VenueMismatch,
-    VenueUnreachable,
+    VenueMismatchError,
+    VenueUnreachableError,
 )
 from client.orders import buy, sell, withdrawal
 from client.states import (
@@ -35,6 +38,7 @@ from client.states import (
 )
 from client.store import Store
 from client.venue import Venue
+from orderbook import wire
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
@@ -55,9 +59,13 @@ async def end(handle: OrderHandle) -> object:
     return [state async for state in handle][-1]
 
 
-async def until_sealed(node: Node, batch: int = 0) -> None:
-    while node.state.lifecycle.batch(batch).seal is None:
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
         await asyncio.sleep(0.01)
+
+
+async def until_sealed(node: Node, batch: int = 0) -> None:
+    await until(lambda: node.state.lifecycle.batch(batch).seal is not None)
 
 
 async def test_two_orders_from_created_to_settled(tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader) -> None:
@@ -107,7 +115,7 @@ async def test_replacing_and_cancelling(tmp_path: Path, l1: SimulatedL1, alice: 
         assert last.batch == first.batch == 0
         node.seal_now()
         assert isinstance(await last.settled(), Unfilled)
-        with pytest.raises(OrderEnded) as ended:
+        with pytest.raises(OrderEndedError) as ended:
             await first.settled()
         assert (ended.value.code, ended.value.state) == ("order_cancelled", Cancelled("replaced"))
         leaf = node.state.lifecycle.batch(0).leaves
@@ -163,8 +171,7 @@ async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
         assert await end(order) == RevealMissed("seal_not_final")
         alice.chain.lag = 0
         l1.mine(3)
-        while client._store.pending():
-            await asyncio.sleep(0.02)
+        await until(lambda: not client._store.pending())
         record = client._store.batch(0)
         assert record is not None
         assert record.result is not None
@@ -186,8 +193,7 @@ async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         node.seal_now()
         await until_sealed(node)
-        while 0 not in client.problems:
-            await asyncio.sleep(0.01)
+        await until(lambda: 0 in client.problems)
         assert client.problems[0].code == "wrong_root"
         l1.mine(51)
         assert await end(order) == RevealMissed("wrong_root")
@@ -202,7 +208,7 @@ async def test_commitments_survive_the_end_of_the_connection_and_of_the_node(
         client = await clients.enter_async_context(alice.funded(node))
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         await first.aclose()
-        with pytest.raises(VenueUnreachable) as down:
+        with pytest.raises(VenueUnreachableError) as down:
             await client.commit([buy("ETH/USD", 1, 200)], within=0.2)
         assert (down.value.code, down.value.retryable, down.value.outcome_known) == (
             "venue_unreachable",
@@ -234,7 +240,7 @@ async def test_balance_is_checked_before_anything_is_sent(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with mining(tmp_path, l1) as node, alice.funded(node, "1", "0.0005") as client:
-        with pytest.raises(InsufficientBalance) as short:
+        with pytest.raises(InsufficientBalanceError) as short:
             await client.commit([sell("ETH/USD", "0.6", "2"), sell("ETH/USD", "0.6", "3")])
         assert str(short.value).startswith("orders[1] debits up to 0.6 ETH and 0.4 are left")
         assert short.value.field == "orders[1]"
@@ -284,7 +290,7 @@ async def test_another_venue_is_refused(
 ) -> None:
     trader = Trader("a1", tmp_path, l1, dataclasses.replace(venue, **{field: value}))
     async with mining(tmp_path, l1) as node:
-        with pytest.raises(VenueMismatch) as mismatch:
+        with pytest.raises(VenueMismatchError) as mismatch:
             async with trader.running(url_of(node)):
                 pass
     assert mismatch.value.field == {"number": "venue"}.get(field, field)
@@ -308,3 +314,40 @@ def test_a_store_is_for_one_process(tmp_path: Path) -> None:
     with Store(tmp_path / "s"), pytest.raises(Exception, match="another process") as locked:
         Store(tmp_path / "s")
     assert locked.value.code == "store_locked"  # type: ignore[attr-defined]
+
+
+async def test_handles_end_with_their_client(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with mining(tmp_path, l1) as node:
+        async with alice.funded(node) as client:
+            (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+            waiting = asyncio.create_task(order.settled())
+            await order.committed()
+        with pytest.raises(StateError) as closed:
+            await waiting
+        assert closed.value.code == "client_closed"
+        with pytest.raises(StateError, match="the client is closed"):
+            await client.open_batch()
+
+
+async def test_a_commitment_without_an_answer_is_found_out_later(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue journals the commitment, and its receipt is lost on the way."""
+    async with mining(tmp_path, l1) as node, alice.funded(node) as client:
+        real = client._link._exchange
+
+        async def deaf(socket: ClientConnection, message: wire.Message) -> wire.Reply:
+            reply = await real(socket, message)
+            if isinstance(reply, wire.Receipt):
+                await asyncio.Event().wait()
+            return reply
+
+        monkeypatch.setattr(client._link, "_exchange", deaf)
+        with pytest.raises(NoReplyError) as unknown:
+            await client.commit([buy("ETH/USD", 1, 200)], within=0.5)
+        assert (unknown.value.code, unknown.value.outcome_known) == ("no_reply", False)
+        monkeypatch.undo()
+        ((order,),) = client.commitments
+        assert isinstance(order.state, Created)
+        node.seal_now()
+        assert isinstance(await order.settled(), Unfilled)

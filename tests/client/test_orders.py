@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.errors import CapExceeded, FloatRefused, InputError, InsufficientBalance, NotOnGrid, OutOfBand
+from client.errors import (
+    CapExceededError,
+    FloatRefusedError,
+    InputError,
+    InsufficientBalanceError,
+    NotOnGridError,
+    OutOfBandError,
+)
 from client.orders import Bundle, Instruction, Order, Side, buy, sell, withdrawal
 from client.venue import Asset, Venue
 from commitments.types import QUANTITY_CAP
@@ -32,20 +39,20 @@ def test_amounts_survive_the_way_to_decimals_and_back(units: int, unit: int, dec
 @pytest.mark.parametrize(
     ("order", "kind", "field", "message"),
     [
-        (buy("ETH/USD", 1.5, 200), FloatRefused, "orders[0].quantity", "orders[0].quantity is a float"),  # type: ignore[arg-type]
-        (buy("ETH/USD", 1, 2.5), FloatRefused, "orders[0].price", "orders[0].price is a float"),  # type: ignore[arg-type]
-        (withdrawal("USD", 1.0), FloatRefused, "orders[0].amount", "orders[0].amount is a float"),  # type: ignore[arg-type]
+        (buy("ETH/USD", 1.5, 200), FloatRefusedError, "orders[0].quantity", "orders[0].quantity is a float"),  # type: ignore[arg-type]
+        (buy("ETH/USD", 1, 2.5), FloatRefusedError, "orders[0].price", "orders[0].price is a float"),  # type: ignore[arg-type]
+        (withdrawal("USD", 1.0), FloatRefusedError, "orders[0].amount", "orders[0].amount is a float"),  # type: ignore[arg-type]
         (buy("ETH/USD", True, 200), InputError, "orders[0].quantity", "is a bool, not a number"),
         (buy("ETH/USD", "1e999999999", 200), InputError, "orders[0].quantity", "is not a usable number"),
         (buy("ETH/USD", "NaN", 200), InputError, "orders[0].quantity", "is not a usable number"),
         (buy("ETH/USD", "one", 200), InputError, "orders[0].quantity", "is not a decimal number"),
-        (buy("ETH/USD", "0.0005", 200), NotOnGrid, "orders[0].quantity", "nearest are 0 and 0.001"),
-        (buy("ETH/USD", 1, "2.0005"), NotOnGrid, "orders[0].price", "nearest are 2 and 2.001"),
-        (buy("ETH/USD", 1, "0.05"), OutOfBand, "orders[0].price", "0.1 to 900 (100 to 900000 ticks)"),
-        (buy("ETH/USD", 1, 900_001), OutOfBand, "orders[0].price", "price 900001 is outside the band"),
+        (buy("ETH/USD", "0.0005", 200), NotOnGridError, "orders[0].quantity", "nearest are 0 and 0.001"),
+        (buy("ETH/USD", 1, "2.0005"), NotOnGridError, "orders[0].price", "nearest are 2 and 2.001"),
+        (buy("ETH/USD", 1, "0.05"), OutOfBandError, "orders[0].price", "0.1 to 900 (100 to 900000 ticks)"),
+        (buy("ETH/USD", 1, 900_001), OutOfBandError, "orders[0].price", "price 900001 is outside the band"),
         (buy("ETH/USD", 0, 200), InputError, "orders[0].quantity", "is not above zero"),
         (sell("ETH/USD", -1, 200), InputError, "orders[0].quantity", "is not above zero"),
-        (buy("ETH/USD", QUANTITY_CAP + 1, 200), CapExceeded, "orders[0].quantity", "(8388607 lots)"),
+        (buy("ETH/USD", QUANTITY_CAP + 1, 200), CapExceededError, "orders[0].quantity", "(8388607 lots)"),
         (buy("BTC/USD", 1, 200), InputError, "market", "there are: 0 ETH/USD, 1 USD/ETH"),
         (buy("ETH/USD", 1), InputError, "orders[0].price", "give either a price or a slippage"),
         (buy("ETH/USD", 1, 200, slippage="0.1"), InputError, "orders[0].price", "either a price or a slippage"),
@@ -65,10 +72,10 @@ def test_impossible_orders(venue: Venue, order: Instruction, kind: type[InputErr
 def test_caps_count_all_orders_of_one_side(venue: Venue) -> None:
     half = QUANTITY_CAP // 2 + 1
     Bundle.of(venue, [buy(0, half, 200), sell(0, half, 200), buy(1, half, 1_000)])
-    with pytest.raises(CapExceeded) as total:
+    with pytest.raises(CapExceededError) as total:
         Bundle.of(venue, [buy(0, half, 200), sell(0, half, 200), buy(0, half, 200)])
     assert total.value.field == "orders[2].quantity"
-    with pytest.raises(CapExceeded, match="65 entries, at most 64"):
+    with pytest.raises(CapExceededError, match="65 entries, at most 64"):
         Bundle.of(venue, [buy(0, 1, 200)] * 65)
     with pytest.raises(InputError, match="at least one entry"):
         Bundle.of(venue, [])
@@ -116,7 +123,7 @@ def test_entries_are_sorted_and_every_order_finds_its_own(items: list[Instructio
 def test_funds_are_compared_as_admission_does(venue: Venue) -> None:
     bundle = Bundle.of(venue, [buy(0, 10, 2_000), withdrawal("USD", 100)])
     bundle.check_funds(venue, {1: 100 + 10 * 2_001})
-    with pytest.raises(InsufficientBalance) as short:
+    with pytest.raises(InsufficientBalanceError) as short:
         bundle.check_funds(venue, {1: 99 + 10 * 2_001})
     assert short.value.field == "orders[0]"
     assert "debits up to 0.02001 USD and 0.020009 are left" in str(short.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from orderbook import wire
-from orderbook.errors import ChainMismatchError, ConfigurationError, JournalError
+from orderbook.errors import ChainMismatchError, ConfigurationError, EndpointDownError, JournalError, ProverError
 from orderbook.events import ZERO, BatchSealed, OpenedEntry
+from orderbook.l1 import SettlementPackage
 from orderbook.limits import Limits
 from orderbook.parameters import VenueParameters
 from orderbook.server import Server
+from orderbook.state import VenueState
 
 from .simulated import (
     OPERATOR,
@@ -114,10 +118,8 @@ async def test_phases_seen_by_a_subscriber(tmp_path: Path, l1: SimulatedL1) -> N
         await client.ask(trader.reveal(client), wire.Acknowledgement)
         l1.mine(4)
         await client.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
-        order = ["commit", "seal", "reveal", "beacon", "clear", "prove", "settle"]
         seen = [s.phase for s in client.pushed if isinstance(s, wire.BatchStatus) and s.batch == 0]
-        assert seen == sorted(seen, key=order.index)
-        assert {"seal", "reveal", "prove"} <= set(seen)
+        assert list(dict.fromkeys(seen)) == ["seal", "reveal", "beacon", "clear", "prove", "settle"]
 
 
 async def test_a_missing_reveal_is_charged_after_the_deadline(tmp_path: Path, l1: SimulatedL1) -> None:
@@ -445,3 +447,86 @@ async def test_too_many_connections(tmp_path: Path, l1: SimulatedL1) -> None:
                 pass
         assert caught.value.response.status_code == 503
         await client.ask(wire.GetMarkets(1), wire.Markets)
+
+
+async def test_what_is_not_on_disk_is_not_acknowledged(tmp_path: Path, l1: SimulatedL1) -> None:
+    trader = funded(l1, 1)
+    async with running(tmp_path, l1) as node, connected(node, l1.parameters()) as client:
+        await client.login(trader.key, trader.account)
+        node._recorder._journal.close()
+        await client.socket.send(wire.encode(trader.commit(client)))
+        answers: list[wire.Reply] = []
+        with pytest.raises(ConnectionClosed) as closed:
+            await everything(client, answers)
+        assert [a.code for a in answers if isinstance(a, wire.Error)] in (["unavailable"], [])
+        assert not any(isinstance(a, wire.Receipt) for a in answers)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+async def everything(client: Client, answers: list[wire.Reply]) -> None:
+    while True:
+        answers.append(await client.receive())
+
+
+async def test_a_node_that_stops_says_goodbye(tmp_path: Path, l1: SimulatedL1) -> None:
+    async with connected_to_stopped(tmp_path, l1) as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
+@contextlib.asynccontextmanager
+async def connected_to_stopped(folder: Path, l1: SimulatedL1) -> AsyncIterator[Client]:
+    async with contextlib.AsyncExitStack() as stack:
+        async with running(folder, l1) as node:
+            client = await stack.enter_async_context(connected(node, l1.parameters()))
+        yield client
+
+
+async def test_an_epoch_that_is_too_large_is_proven_in_parts(tmp_path: Path, l1: SimulatedL1) -> None:
+    class Limited(HonestPackages):
+        async def prove(self, state: VenueState, first: int, last: int) -> tuple[SettlementPackage, float]:
+            if last > first:
+                self.calls.append((first, last))
+                raise ProverError("no tier holds it", code="epoch_too_large")
+            return await super().prove(state, first, last)
+
+    prover = Limited()
+    async with (
+        running(tmp_path, l1, prover=prover, batches_per_epoch=2) as node,
+        connected(node, l1.parameters()) as operator,
+    ):
+        await operator.login(OPERATOR, 0)
+        await operator.ask(wire.Subscribe(operator.next_id()), wire.BatchStatus)
+        for number in range(2):
+            await sealed(operator)
+            while node.state.lifecycle.batch(number).seal is None:
+                await operator.push(wire.BatchStatus)
+        await operator.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
+    assert prover.calls == [(0, 1), (0, 0)]
+    assert [(p.first, p.last) for p in l1.settled] == [(0, 0)]
+
+
+async def test_a_lost_proof_is_made_again(tmp_path: Path, l1: SimulatedL1) -> None:
+    prover = HonestPackages()
+
+    class Down(SimulatedL1):
+        def settle(self, package: SettlementPackage) -> None:
+            raise EndpointDownError("the endpoint does not answer")
+
+    down = Down(l1.parameters())
+    async with running(tmp_path, down, prover=prover) as node, connected(node, l1.parameters()) as client:
+        await client.ask(wire.Subscribe(1), wire.BatchStatus)
+        node.seal_now()
+        await client.push(wire.BatchStatus, lambda s: s.phase == "settle")
+    (stored,) = (tmp_path / "epochs").iterdir()
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    down.__class__ = SimulatedL1
+    async with running(tmp_path, down, prover=prover) as node, connected(node, l1.parameters()) as client:
+        await client.ask(wire.Subscribe(1), wire.BatchStatus)
+        status = await client.ask(wire.GetBatch(2, 0), wire.BatchStatus)
+        if status.phase != "settled":
+            await client.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
+    assert prover.calls == [(0, 0), (0, 0)]

@@ -11,6 +11,7 @@ import pytest
 from contracts.rpc import connect
 from sealbook.cli import main
 from sealbook.collect import collect
+from sealbook.contract_code import immutables
 from sealbook.export import decode_export
 
 from .venue import WINDOW, SettledVenue
@@ -27,6 +28,7 @@ def test_every_check_holds(venue: SettledVenue, capsys: pytest.CaptureFixture[st
     assert first["verdict"] == "verified"
     assert {c["name"]: c["ok"] for c in first["checks"]} == dict.fromkeys(
         (
+            "code",
             "queries",
             "events",
             "final",
@@ -175,6 +177,36 @@ def test_a_beacon_that_is_no_block_hash_is_refused(
     blocks[target] = {**blocks[target], "hash": "0x" + "77" * 32}
     monkeypatch.setattr(venue.chain, "_blocks", blocks)
     assert failures(venue, capsys, "epoch", "0") == {"beacons": f"batch 0: not the hash of block {target}"}
+
+
+def test_other_code_than_the_published_is_refused(
+    venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, changed = venue.chain.code, bytes.fromhex(venue.address[2:])
+
+    def code(address: bytes, block: int) -> bytes:
+        found = real(address, block)
+        return found[:-1] + bytes([found[-1] ^ 1]) if address == changed else found
+
+    monkeypatch.setattr(venue.chain, "code", code)
+    assert failures(venue, capsys, "epoch", "0") == {
+        "code": f"contract: the code at {venue.address} is not the published Exchange"
+    }
+    changed = bytes.fromhex(venue.exchange.verifier()[2:])
+    assert failures(venue, capsys, "epoch", "0") == {
+        "code": f"verifier: the code at {venue.exchange.verifier()} is not the published StarkVerifier"
+    }
+
+
+def test_immutables_are_found_and_everything_else_must_be_equal() -> None:
+    slot = b"\x7f" + bytes(32)
+    published = b"\x01" + slot + b"\x02" + slot
+    filled = b"\x01\x7f" + b"\xaa" * 32 + b"\x02\x7f" + b"\xbb" * 32
+    assert immutables(published, filled) == [b"\xaa" * 32, b"\xbb" * 32]
+    assert immutables(published, b"\x00" + filled[1:]) is None
+    assert immutables(published, filled[:34] + b"\x03" + filled[35:]) is None
+    assert immutables(published, filled + b"\x00") is None
+    assert immutables(b"\x01\x02", b"\x01\x03") is None
 
 
 def test_a_record_that_was_never_checked_is_said(
