@@ -167,12 +167,12 @@ class RevealAgent:
     async def _find_leaf(self, record: BatchRecord) -> BatchRecord:
         """Wait for a final seal; check that the own leaf is in it."""
         messages = self._store.commitments(record.batch)
-        seal = await asyncio.to_thread(self._chain.batch, record.batch)
+        seal = await asyncio.to_thread(self._chain.final_batch, record.batch)
         if seal is None:
-            return record
-        late = await self._late(seal)
-        if seal.seal_block > await asyncio.to_thread(self._chain.final):
+            newest = await asyncio.to_thread(self._chain.batch, record.batch)
+            late = newest is not None and await self._late(newest)
             return _missed(record, "seal_not_final") if late else record
+        late = await self._late(seal)
         own = acceptable(messages)
         try:
             place = await self._place(record.batch)
@@ -230,10 +230,13 @@ class RevealAgent:
     # ------------------------------------------------------------------------------------------ reveal
 
     async def _open_leaf(self, record: BatchRecord) -> BatchRecord:
-        seal = await asyncio.to_thread(self._chain.batch, record.batch)
-        if seal is None or seal.seal_block != record.seal_block:
-            raise BrokenPromiseError(f"L1 no longer holds the seal of batch {record.batch}", code="seal_reverted")
         message = next(m for m in self._store.commitments(record.batch) if m.sequence == record.sequence)
+        seal = await asyncio.to_thread(self._chain.final_batch, record.batch)
+        if seal is None:
+            raise BrokenPromiseError(f"L1 no longer holds the seal of batch {record.batch}", code="seal_reverted")
+        # Again, on what L1 holds at this moment: the chain may have been reorganised since the leaf was found.
+        place = LeafPlace(record.batch, message.commitment, seal.root, seal.count, record.index, record.siblings)
+        check_place(self._venue, self._account, place, seal, [message.commitment])
         if await self._late(seal):
             return _missed(record, self._reason(record))
         reply = await self._reveal(record, message, seal)
@@ -309,12 +312,10 @@ class RevealAgent:
 
     async def _take_settlement(self, record: BatchRecord) -> BatchRecord:
         """Wait until L1 accepted the batch finally, then compare the proven balances with the own fills."""
-        seal = await asyncio.to_thread(self._chain.batch, record.batch)
+        seal = await asyncio.to_thread(self._chain.final_batch, record.batch)
         if seal is None or seal.epoch is None:
             return record
         settlement = await asyncio.to_thread(self._chain.settlement, seal.epoch)
-        if settlement.block > await asyncio.to_thread(self._chain.final):
-            return record
         if record.result is None or not record.result.final:
             self._results.pop(record.batch, None)
             result = await self._result(record.batch, fresh=True)

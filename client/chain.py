@@ -85,7 +85,10 @@ class Chain(Protocol):
     def progress(self) -> Progress: ...
 
     def batch(self, number: int) -> SealedBatch | None:
-        """A sealed batch; None if it is not sealed."""
+        """A sealed batch by the newest block; None if it is not sealed."""
+
+    def final_batch(self, number: int) -> SealedBatch | None:
+        """A sealed batch as the state at the newest final block has it; None if it is not sealed there."""
 
     def state_root(self) -> Digest: ...
 

@@ -125,8 +125,15 @@ class EvmChain:
         return Progress(p.sealed_batches, p.settled_batches, p.epochs, p.queue_length, p.queue_cut, p.queue_settled)
 
     def batch(self, number: int) -> SealedBatch | None:
+        return self._batch_at(number, "latest")
+
+    def final_batch(self, number: int) -> SealedBatch | None:
+        final = self.final()
+        return None if final < 0 else self._batch_at(number, final)
+
+    def _batch_at(self, number: int, block: int | str) -> SealedBatch | None:
         try:
-            b = _read(lambda: self._exchange.batch(number))
+            b = _read(lambda: self._exchange.batch(number, block))
         except TransactionRevertedError as error:
             if error.reason == "NotSealed":
                 return None

@@ -1,7 +1,7 @@
 """One-time keys: secrets from a seed, the tree over their key leaves, and its cache file (section 6 of the protocol).
 
-``secret_b`` = the first four canonical words of SHAKE-256(tag || seed || venue || b), words of 8 bytes little-endian, venue and
-batch 8 bytes big-endian. The leaf at position i of a tree is for batch ``first + i``.
+``secret_b`` = the first four canonical words of SHAKE-256(tag || seed || venue || b), words of 8 bytes little-endian,
+venue and batch 8 bytes big-endian. The leaf at position i of a tree is for batch ``first + i``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Poseidon2 over Goldilocks, width 8: the reference, in plain integers.
 
-x^7, 8 full and 22 partial rounds (Grassi, Khovratovich, Schofnegger: Poseidon2, 2023), with the constants that Plonky3 0.8
-calls ``default_goldilocks_poseidon2_8``. Slow; :mod:`commitments.hashing` is its native twin.
+x^7, 8 full and 22 partial rounds (Grassi, Khovratovich, Schofnegger: Poseidon2, 2023), with the constants that
+Plonky3 0.8 calls ``default_goldilocks_poseidon2_8``. Slow; :mod:`commitments.hashing` is its native twin.
 """
 
 from __future__ import annotations

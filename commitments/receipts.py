@@ -1,7 +1,7 @@
 """What clients and operator sign: EIP-712 typed data (``docs/protocol.md`` section 8).
 
-Domain: name ``sealbook``, version ``1``, chain id and exchange contract. The contract itself checks ``CommitMessage``; the
-operator's statements are made so that a contract can check them.
+Domain: name ``sealbook``, version ``1``, chain id and exchange contract. The contract itself checks ``CommitMessage``;
+the operator's statements are made so that a contract can check them.
 """
 
 from __future__ import annotations

@@ -47,13 +47,17 @@ class BatchClock:
         full = self._settings.batch_commitments
         if full is not None and batch.collected >= full:
             return True
+        if batch.collected == 0 and self._settings.empty_batches and self._queue_waits(beyond=True):
+            return True
         closes_at = self.closes_at(batch)
         if closes_at is None or now < closes_at:
             return False
         return batch.collected > 0 or (self._settings.empty_batches and self._queue_waits())
 
-    def _queue_waits(self) -> bool:
-        return len(self._state.registry.queue) > self._state.lifecycle.last_cut
+    def _queue_waits(self, beyond: bool = False) -> bool:
+        """Whether entries wait that the open batch applies; ``beyond``: more than it can apply."""
+        waiting = len(self._state.registry.queue) - self._state.lifecycle.last_cut
+        return waiting > (self._state.parameters.queue_per_batch if beyond else 0)
 
     def epoch_due(self, first: int, last: int, now: float) -> bool:
         """Whether an epoch of the cleared batches ``first`` .. ``last`` is closed now."""

@@ -12,8 +12,9 @@ class Settings:
 
     A batch closes when it is ``batch_seconds`` old, or holds ``batch_commitments`` commitments, or the operator says
     so; never before the batch ahead of it is sealed, and by age only if it holds a commitment or L1 queue entries
-    wait. An epoch is proven when ``batches_per_epoch`` batches are cleared, or ``epoch_seconds`` after the oldest of
-    them was opened.
+    wait. Without commitments it closes at once if more queue entries wait than one batch applies.
+    An epoch is proven when ``batches_per_epoch`` batches are cleared, or ``epoch_seconds`` after the oldest of them
+    was opened.
     """
 
     data: Path

@@ -179,9 +179,7 @@ class Row:
         """Receive any number of times: only where every row's content is fully constrained."""
         self._message(bus, RECEIVE, fields, multiplicity, label, weight=0)
 
-    def _message(
-        self, bus: Bus, sign: int, fields: Sequence[Expr | int], count: Expr, label: str, weight: int
-    ) -> None:
+    def _message(self, bus: Bus, sign: int, fields: Sequence[Expr | int], count: Expr, label: str, weight: int) -> None:
         if len(fields) > bus.width:
             raise ValueError(f"{self.table}: {label}: {len(fields)} fields on a bus of width {bus.width}")
         for part in (count, *(f for f in fields if isinstance(f, Expr))):
@@ -189,9 +187,7 @@ class Row:
                 raise ValueError(f"{self.table}: {label}: selectors are not numbers; use row.start")
         padded = [f if isinstance(f, Expr) else self.matrix.graph.constant(f) for f in fields]
         padded += [self.nought] * (bus.width - len(padded))
-        self.matrix.messages.append(
-            Message(f"{self.table}: {label}", bus, sign, count, tuple(padded), weight)
-        )
+        self.matrix.messages.append(Message(f"{self.table}: {label}", bus, sign, count, tuple(padded), weight))
 
 
 Table = Callable[[Row], None]

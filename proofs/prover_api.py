@@ -60,9 +60,7 @@ def _typed(error: _native.ProofError) -> ProverError:
     return ProverError(code, detail)
 
 
-def setup(
-    tape: bytes, log_heights: Sequence[int], parameters: Mapping[str, int] = DEFAULT_PARAMETERS
-) -> bytes:
+def setup(tape: bytes, log_heights: Sequence[int], parameters: Mapping[str, int] = DEFAULT_PARAMETERS) -> bytes:
     """The verification key (``docs/proof-format.md`` section 2).
 
     ``parameters``: the keys of :data:`DEFAULT_PARAMETERS`; grinding bits that are left out are 0.

@@ -57,9 +57,7 @@ class Program:
         for index, matrix in enumerate(self.matrices):
             encoded, nodes = _encode_matrix(matrix, bus_ids)
             out += encoded
-            derived += [
-                DerivedColumn(index, d.column, nodes[d.expression.index], d.inverse) for d in matrix.derived
-            ]
+            derived += [DerivedColumn(index, d.column, nodes[d.expression.index], d.inverse) for d in matrix.derived]
         return bytes(out), tuple(derived)
 
     def bus_id(self, bus: Bus) -> int:
@@ -133,9 +131,7 @@ def _encode_matrix(matrix: Matrix, bus_ids: Mapping[Bus, int]) -> tuple[bytes, d
         out += struct.pack(">H", place[constraint.expression.index])
     out += struct.pack(">H", len(matrix.messages))
     for message in matrix.messages:
-        out += struct.pack(
-            ">BBBH", bus_ids[message.bus], message.sign, message.weight, place[message.count.index]
-        )
+        out += struct.pack(">BBBH", bus_ids[message.bus], message.sign, message.weight, place[message.count.index])
         out += b"".join(struct.pack(">H", place[f.index]) for f in message.fields)
     return bytes(out), place
 

@@ -60,15 +60,13 @@ def node_values(program: Program, matrix: int, trace: Trace) -> list[Values]:
     return values
 
 
-def check(
-    program: Program, traces: Sequence[Trace], public: Sequence[tuple[int, Sequence[int]]]
-) -> list[Violation]:
+def check(program: Program, traces: Sequence[Trace], public: Sequence[tuple[int, Sequence[int]]]) -> list[Violation]:
     """Everything that is wrong with the traces; ``public`` messages are (bus, fields), sent once each."""
     violations: list[Violation] = []
     balance: Counter[tuple[int, tuple[int, ...]]] = Counter()
-    for bus, fields in public:
+    for bus, given in public:
         width = program.buses[bus].width
-        balance[(bus, tuple([*fields] + [0] * (width - len(fields))))] += 1
+        balance[(bus, (*given, *[0] * (width - len(given))))] += 1
     for index, (matrix, trace) in enumerate(zip(program.matrices, traces, strict=True)):
         values = node_values(program, index, trace)
         for constraint in matrix.asserts:
@@ -79,13 +77,14 @@ def check(
             rows = np.nonzero(counts)[0]
             if not len(rows):
                 continue
-            fields = zip(*(values[f.index][rows] for f in message.fields), strict=True)
+            columns = [values[f.index][rows] for f in message.fields]
             sign = -1 if message.sign else 1
-            for field, count in zip(fields, counts[rows], strict=True):
-                balance[(program.bus_id(message.bus), tuple(int(f) for f in field))] += sign * int(count)
+            for place, count in enumerate(counts[rows]):
+                fields = tuple(int(column[place]) for column in columns)
+                balance[(program.bus_id(message.bus), fields)] += sign * int(count)
     violations += [
-        Violation(f"bus {program.buses[bus].name}", -1, (count, *fields))
-        for (bus, fields), count in balance.items()
+        Violation(f"bus {program.buses[bus].name}", -1, (count, *message_fields))
+        for (bus, message_fields), count in balance.items()
         if count % MODULUS
     ]
     return violations

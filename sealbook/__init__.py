@@ -54,9 +54,10 @@ if TYPE_CHECKING:
     from client.venue import Asset, Market, Venue
 
 _ERRORS = (
-    "BrokenPromiseError CapExceededError ChainError ChainUnreachableError ClientError FloatRefusedError InputError InsufficientBalanceError "
-    "KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError OutOfBandError StateError StoreError TransactionPendingError "
-    "TransactionRevertedError VenueMismatchError VenueRefusedError VenueUnreachableError"
+    "BrokenPromiseError CapExceededError ChainError ChainUnreachableError ClientError FloatRefusedError "
+    "InputError InsufficientBalanceError KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError "
+    "OutOfBandError StateError StoreError TransactionPendingError TransactionRevertedError VenueMismatchError "
+    "VenueRefusedError VenueUnreachableError"
 )
 _STATES = (
     "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"

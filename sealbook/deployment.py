@@ -22,6 +22,8 @@ REGISTER_KEY_GAS = 1 << 24
 
 Report = Callable[[str], None]
 
+ALL_TIERS = tuple(tier.index for tier in TIERS)
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -57,7 +59,7 @@ def deploy_venue(
     markets: Sequence[MarketConfig],
     miss_fee: int,
     fee_asset: int = 0,
-    tiers: Sequence[int] = tuple(t.index for t in TIERS),
+    tiers: Sequence[int] = ALL_TIERS,
     reveal_window: int = 8,
     beacon_delay: int = 8,
     registration_fee: int = 0,

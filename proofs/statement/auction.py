@@ -101,7 +101,7 @@ def markets(row: Row) -> None:
     )
     base, quote, lower, upper, fee_ppm = row.columns("base", "quote", "lower", "upper", "fee_ppm")
     band = [base, quote, lower, upper, fee_ppm]
-    result = [int(Tag.MARKET), batch, market, reference, price, volume, draw, *band]
+    result: list[Expr | int] = [int(Tag.MARKET), batch, market, reference, price, volume, draw, *band]
     row.receive(PUBLIC, result, real, "published result")
 
     # Demand and supply at the pivot and at one neighbour.
@@ -141,9 +141,7 @@ def markets(row: Row) -> None:
     row.zero(pressed_up * (1 - up), "buy pressure looks up")
     row.zero(pressed_down * (1 - down), "sell pressure looks down")
     row.zero((even - even * (up + down)) * (price - reference), "even and no neighbour: at the reference")
-    opposite = row.derive(
-        "opposite", up * (supply + beyond - buy_better) + down * (demand + beyond - sell_better)
-    )
+    opposite = row.derive("opposite", up * (supply + beyond - buy_better) + down * (demand + beyond - sell_better))
     small(row, opposite - up - down, real, "the neighbour's surplus has the other sign")
 
     # Why the pivot wins over the neighbour: more volume, less surplus, or the reference.
@@ -185,9 +183,7 @@ def markets(row: Row) -> None:
     fee = fee_per_lot(row, "fee", price, fee_ppm, real)
     asked = row.column("asked")
     row.zero((1 - real) * asked, "only real rows inform")
-    row.provide(
-        PUBLIC, [int(Tag.MARKET_INFO), batch, market, *band, price, fee], asked, "market of an order"
-    )
+    row.provide(PUBLIC, [int(Tag.MARKET_INFO), batch, market, *band, price, fee], asked, "market of an order")
     fees, funds = row.derive("fees", 2 * volume * fee), row.column("funds")
     now = time(batch, Phase.CREDIT, market)
     access(row, "fees", FEE_ACCOUNT, quote + 2, now, [funds], [funds + fees], trade)

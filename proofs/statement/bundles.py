@@ -44,15 +44,11 @@ def bundles(row: Row) -> None:
     row.send(HASH, [*commitment, 3, venue, absolute, account, *leaf], real, "leaf")
     row.send(HASH, [*secret, 1, venue, absolute, 0, *key_leaf], opened, "key leaf")
     node = int(Tag.NODE)
-    row.receive(
-        PUBLIC, [node, batch + 1, COMMITMENT_DEPTH, position, 0, 0, 0, 0, *leaf], real, "leaf under its root"
-    )
+    row.receive(PUBLIC, [node, batch + 1, COMMITMENT_DEPTH, position, 0, 0, 0, 0, *leaf], real, "leaf under its root")
     key_tree = number + KEY_TREES
     key_position = row.column("key_position")
     row.send(PUBLIC, [node, key_tree, 0, 0, *key_root, *key_root], opened, "root of the key path")
-    row.receive(
-        PUBLIC, [node, key_tree, KEY_DEPTH, key_position, *key_leaf, *key_leaf], opened, "end of the key path"
-    )
+    row.receive(PUBLIC, [node, key_tree, KEY_DEPTH, key_position, *key_leaf, *key_leaf], opened, "end of the key path")
     now = time(batch, Phase.BUNDLE, number)
     access(row, "key", account, row.nought, now, key_root, key_root, opened)
 
@@ -60,9 +56,7 @@ def bundles(row: Row) -> None:
     funds = row.column("funds")
     gap = row.derive("gap", cover * (funds - miss_fee) + (1 - cover) * (miss_fee - funds - 1))
     amount(row, gap, real, "whether the miss fee is covered")
-    row.send(
-        PUBLIC, [int(Tag.BUNDLE_START), number, account, batch, count, cover, *header], opened, "entries start"
-    )
+    row.send(PUBLIC, [int(Tag.BUNDLE_START), number, account, batch, count, cover, *header], opened, "entries start")
     row.receive(PUBLIC, [int(Tag.BUNDLE_END), number, *body], opened, "entries end")
 
     charged = row.flag("charged")

@@ -12,7 +12,7 @@ HASH: Final = Bus("hash", 12)
 RANGE: Final = Bus("range", 2)
 """``(class, value)``: see :class:`Bits`."""
 MEMORY: Final = Bus("memory", 7)
-"""``(account, slot, time, value[4])``: a slot's value since ``time``. Every access takes the last and leaves a newer."""
+"""``(account, slot, time, value[4])``: a slot's value since ``time``. An access takes the last and leaves a newer."""
 PUBLIC: Final = Bus("public", 13)
 """``(tag, ...)``: what the verifier sends, and what tables tell each other. The tags keep them apart."""
 

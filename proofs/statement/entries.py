@@ -67,14 +67,15 @@ def entries(row: Row) -> None:
     for b, a in zip(before, after, strict=True):
         row.zero((1 - pair) * (a - b), "the second of a pair adds no hash")
         row.step(more * (b.next - a), "the chain goes on")
-    start = [int(Tag.BUNDLE_START), bundle, account, batch, count, cover, *before]
+    start: list[Expr | int] = [int(Tag.BUNDLE_START), bundle, account, batch, count, cover, *before]
     row.receive(PUBLIC, start, first, "bundle starts")
     row.send(PUBLIC, [int(Tag.BUNDLE_END), bundle, *after], last, "bundle ends")
 
     # Fields in range.
     base, quote, lower, upper, fee_ppm = row.columns("base", "quote", "lower", "upper", "fee_ppm")
     clearing, clearing_fee = row.columns("clearing_price", "clearing_fee")
-    info = [int(Tag.MARKET_INFO), batch, market, base, quote, lower, upper, fee_ppm, clearing, clearing_fee]
+    info: list[Expr | int] = [int(Tag.MARKET_INFO), batch, market, base, quote, lower, upper, fee_ppm]
+    info += [clearing, clearing_fee]
     row.send(PUBLIC, info, order, "market of the order")
     row.send(RANGE, [order * int(Bits.SMALL) + withdraw * int(Bits.AMOUNT), quantity], real, "quantity or amount")
     inverse = row.inverse_hint("quantity.inverse", quantity)
@@ -120,12 +121,8 @@ def entries(row: Row) -> None:
     live = row.derive("live", admitted * order)
     row.zero(fill * (1 - live), "only admitted orders are filled")
     row.send(PUBLIC, [int(Tag.ORDER), 256 * batch + market, number, buy, price, quantity, fill], live, "order")
-    taken = row.derive(
-        "taken", withdraw * admitted * quantity + sell * fill + buy * fill * (clearing + clearing_fee)
-    )
-    given = row.derive(
-        "given", withdraw * admitted * quantity + buy * fill + sell * fill * (clearing - clearing_fee)
-    )
+    taken = row.derive("taken", withdraw * admitted * quantity + sell * fill + buy * fill * (clearing + clearing_fee))
+    given = row.derive("given", withdraw * admitted * quantity + buy * fill + sell * fill * (clearing - clearing_fee))
     balance, credit = row.columns("balance", "credit")
     row.zero(group_start * (balance - rest), "a group starts with the balance before the batch")
     row.step((real - group_end) * (balance.next - balance + taken), "the balance runs down")
@@ -138,9 +135,7 @@ def entries(row: Row) -> None:
     row.zero((run_end - credited) * credit, "proceeds that are not zero are credited")
     target = row.derive("target", withdraw * (market + WITHDRAWAL_SLOT) + buy * (base + 2) + sell * (quote + 2))
     funds = row.column("funds")
-    access(
-        row, "target", account, target, time(batch, Phase.CREDIT, number), [funds], [funds + credit], credited
-    )
+    access(row, "target", account, target, time(batch, Phase.CREDIT, number), [funds], [funds + credit], credited)
 
 
 def _debit_access(

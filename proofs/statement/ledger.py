@@ -103,7 +103,7 @@ def cells(row: Row) -> None:
 
     row.send(MEMORY, [account, slot, 0, *old], real, "before the epoch")
     row.receive(MEMORY, [account, slot, until, *new], real, "after the epoch")
-    node = [int(Tag.NODE), 0, STATE_DEPTH, 16 * account + slot, *old, *new]
+    node: list[Expr | int] = [int(Tag.NODE), 0, STATE_DEPTH, 16 * account + slot, *old, *new]
     row.receive(PUBLIC, node, key + balance, "leaf of the state tree")
 
     unchanged = row.is_zero("unchanged", new[0] - old[0])
@@ -120,9 +120,7 @@ def queue(row: Row) -> None:
     batch, position, account, asset = row.columns("batch", "position", "account", "asset")
     value, old = row.digest("value"), row.digest("old")
     slot = row.derive("slot", deposit * (asset + 2))
-    new = [
-        row.derive(f"new{i}", key * v + deposit * (o + v)) for i, (v, o) in enumerate(zip(value, old, strict=True))
-    ]
-    entry = [int(Tag.QUEUE), batch, position, key + 2 * deposit, account, asset, *value]
+    new = [row.derive(f"new{i}", key * v + deposit * (o + v)) for i, (v, o) in enumerate(zip(value, old, strict=True))]
+    entry: list[Expr | int] = [int(Tag.QUEUE), batch, position, key + 2 * deposit, account, asset, *value]
     row.receive(PUBLIC, entry, real, "entry")
     access(row, "slot", account, slot, time(batch, Phase.QUEUE, position), old, new, real)

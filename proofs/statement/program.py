@@ -7,8 +7,8 @@ from functools import cache
 from ..tape import Program, assemble
 from .arithmetic import limbs, poseidon2
 from .auction import markets, orders
-from .buses import BUSES
 from .bundles import bundles
+from .buses import BUSES
 from .entries import entries
 from .ledger import cells, nodes, queue
 

@@ -86,9 +86,7 @@ def build_witness(
     return assemble(execute(epoch, rules), epoch.first_batch, known, chain_id, exchange)
 
 
-def assemble(
-    execution: Execution, first_batch: int, known: EpochContext, chain_id: int, exchange: str
-) -> Witness:
+def assemble(execution: Execution, first_batch: int, known: EpochContext, chain_id: int, exchange: str) -> Witness:
     """The traces of an execution and the statement that they should prove."""
     tier, traces = execution.draft.traces()
     assert tier is not None
@@ -105,9 +103,7 @@ def public_data(execution: Execution, first_batch: int, tier: Tier) -> PublicDat
         tier=tier.index,
         new_root=execution.new_root,
         results=tuple(
-            tuple(MarketResult(result.price, result.volume) for result in batch)
-            for batch in execution.results
-            if batch
+            tuple(MarketResult(result.price, result.volume) for result in batch) for batch in execution.results if batch
         ),
         missing=tuple(Missing(m.batch, m.account, m.commitment, m.charged) for m in execution.missing),
         balances=tuple(Holding(*balance) for balance in execution.balances),

@@ -58,7 +58,7 @@ class Reason(StrEnum):
     FINAL_POLY = "final_poly"
 
 
-class ProofRejected(Exception):  # noqa: N818  the verdict, not a fault
+class ProofRejected(Exception):
     """The proof, its public messages or its verification key are not acceptable.
 
     ``reason`` is the failed check, ``detail`` says where. The verifier raises nothing else on any bytes.

@@ -18,10 +18,10 @@ from sealbook.demo.play import DemoError, perform
 from sealbook.demo.timeline import Timeline
 
 _DESCRIPTION = """\
-Run the whole main job on this machine, with nothing faked: a development chain and a venue's node as processes of
-their own, eight traders and two market makers as SDK clients over WebSockets, registrations and deposits, seven batches
-in four epochs on two markets, each proven and settled by the contract; a rationed level, a batch without trade, a missed
-reveal, a node killed and restarted, a withdrawal; then an operator who cheats, and the contract that refuses.
+Run the whole main job on this machine, with nothing faked: a development chain and a venue's node as processes
+of their own, eight traders and two market makers as SDK clients over WebSockets, registrations and deposits, seven
+batches in four epochs on two markets, each proven and settled by the contract; a rationed level, a batch without
+trade, a missed reveal, a node killed and restarted, a withdrawal; then an operator who cheats, and the contract that refuses.
 It ends with a table of balances, compared with an independent recomputation. Exit status: 0, 1 if anything differs.
 """
 
@@ -34,7 +34,9 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--folder", type=Path, default=Path("demo-run"), help="where it leaves its files (default demo-run)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("demo-run"), help="where it leaves its files (default demo-run)"
+    )
     parser.add_argument("--rpc", metavar="URL", help="use this development chain instead of starting one")
     parser.add_argument("--keep", action="store_true", help="leave chain and node running at the end, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end, and the story to stderr")

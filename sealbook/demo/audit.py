@@ -1,7 +1,7 @@
 """An independent recomputation of the demonstration's balances.
 
-It shares no code with node, prover or matching: it knows what every participant asked for, takes from L1 only beacons and
-who missed, and follows ``docs/protocol.md`` sections 8 and 9 by looking at every price of the band.
+It shares no code with node, prover or matching: it knows what every participant asked for, takes from L1 only
+beacons and who missed, and follows ``docs/protocol.md`` sections 8 and 9 by looking at every price of the band.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A cheating operator: complete proofs of false settlements, made by the production prover.
 
-Each forgery executes the sealed batch by a false rule, recomputes every other number (fills, balances, state root, public data,
-transcript) and is proven. The public messages are those that the contract itself will insist on.
+Each forgery executes the sealed batch by a false rule, recomputes every other number (fills, balances, state root,
+public data, transcript) and is proven. The public messages are those that the contract itself will insist on.
 """
 
 from __future__ import annotations

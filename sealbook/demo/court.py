@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from hexbytes import HexBytes
+
+from commitments.receipts import SigningKey
 from contracts.errors import RevertedError
 from contracts.exchange import EMPTY_COMMITMENTS
 from orderbook.epoch_input import epoch_input
+from orderbook.gateway import Gateway
 from orderbook.journal import Journal
 from orderbook.node import replay
+from orderbook.parameters import VenueParameters
 from orderbook.state import VenueState
 from orderbook.vault import Vault
 from proofs.statement.public import BatchContext, EpochContext, MarketContext, encode_queue
@@ -68,10 +73,7 @@ def _epoch(stage: Stage, batch: int) -> EpochInput:
         journal.close()
 
 
-def _parameters(stage: Stage):  # type: ignore[no-untyped-def]
-    from commitments.receipts import SigningKey
-    from orderbook.gateway import Gateway
-
+def _parameters(stage: Stage) -> VenueParameters:
     key = SigningKey(bytes.fromhex(stage.operator_key.read_text().strip()))
     return Gateway(stage.rpc, stage.exchange.address, key).parameters()
 
@@ -97,11 +99,14 @@ def _known(stage: Stage, epoch: EpochInput, batch: int) -> EpochContext:
     )
 
 
-def _submit(stage: Stage, epoch: EpochInput, witness: Witness, head: bytes) -> RevertedError | None:
+def _queue(epoch: EpochInput) -> bytes:
     entries = epoch.batches[0].queue
-    queue = encode_queue(PublicQueueEntry(int(e.kind), e.account, e.asset, e.value) for e in entries)
+    return encode_queue(PublicQueueEntry(int(e.kind), e.account, e.asset, e.value) for e in entries)
+
+
+def _submit(stage: Stage, epoch: EpochInput, witness: Witness, head: bytes) -> RevertedError | None:
     try:
-        stage.exchange.open_settlement(stage.operator, witness.statement.public_data, queue, b"", head)
+        stage.exchange.open_settlement(stage.operator, witness.statement.public_data, _queue(epoch), b"", head)
     except RevertedError as refused:
         return refused
     return None
@@ -110,16 +115,15 @@ def _submit(stage: Stage, epoch: EpochInput, witness: Witness, head: bytes) -> R
 def _replay(stage: Stage, timeline: Timeline) -> list[str]:
     """The calldata of an epoch that is settled already, word for word."""
     opened = stage.exchange.heads_checked(0)[-1]
-    transaction = stage.endpoint.w3.eth.get_transaction(opened.origin.transaction)
+    transaction = stage.endpoint.w3.eth.get_transaction(HexBytes(opened.origin.transaction))
     call = stage.exchange.decode_open(bytes(transaction["input"]))
     refused: RevertedError | None = None
     try:
-        stage.exchange.open_settlement(
-            stage.operator, call.public_data, call.queue_entries, call.signatures, call.head
-        )
+        stage.exchange.open_settlement(stage.operator, call.public_data, call.queue_entries, call.signatures, call.head)
     except RevertedError as error:
         refused = error
-    return _verdict(timeline, "a replayed proof", "section 8: each batch is settled once, in order", refused, "word for word")
+    rule = "section 8: each batch is settled once, in order"
+    return _verdict(timeline, "a replayed proof", rule, refused, "word for word")
 
 
 def _flip(stage: Stage, epoch: EpochInput, place: Place, timeline: Timeline) -> list[str]:
@@ -130,11 +134,7 @@ def _flip(stage: Stage, epoch: EpochInput, place: Place, timeline: Timeline) -> 
     broken[len(head) // 2] ^= 1
     refused = _submit(stage, epoch, witness, bytes(broken))
     failures = _verdict(timeline, "one byte of the proof flipped", "the proof itself", refused, "in its head")
-    entries = epoch.batches[0].queue
-    queue = encode_queue(PublicQueueEntry(int(e.kind), e.account, e.asset, e.value) for e in entries)
-    opened, _ = stage.exchange.open_settlement(
-        stage.operator, witness.statement.public_data, queue, b"", head
-    )
+    opened, _ = stage.exchange.open_settlement(stage.operator, witness.statement.public_data, _queue(epoch), b"", head)
     record = bytearray(queries[0])
     record[100] ^= 1
     refused = None

@@ -194,7 +194,7 @@ class Play:
         claimed = await self.clients["hana"].claim()
         after = await asyncio.to_thread(token.balance_of, address)
         tokens = (after - before) / 10 ** cast.DECIMALS["USD"]
-        timeline.say(f"hana claimed in {len(claimed)} transactions: her wallet holds {tokens:.2f} USD more, and 0.5 ETH")
+        timeline.say(f"hana claimed in {len(claimed)} transactions: {tokens:.2f} USD and 0.5 ETH are in her wallet")
         if after - before != 100 * 10 ** cast.DECIMALS["USD"]:
             self.failures.append(f"hana's claim paid {tokens} USD instead of 100")
 
@@ -306,7 +306,7 @@ class Play:
         await asyncio.to_thread(stage.stop_node)
         await asyncio.to_thread(stage.start_node, 1, KEPT_BATCH_SECONDS)
         timeline.chapter("Your turn")
-        timeline.say(f"The venue goes on with a batch every {KEPT_BATCH_SECONDS:.0f} seconds. For the script in the README:")
+        timeline.say(f"The venue goes on, a batch every {KEPT_BATCH_SECONDS:.0f} seconds. For the README's script:")
         timeline.say(f"export VENUE={stage.node_url} RPC={stage.rpc}")
         timeline.say(f"export CONTRACT={stage.exchange.address} L1_KEY=0x{stage.SPARE_KEY:064x}")
         timeline.say("Ctrl-C ends chain and node.")

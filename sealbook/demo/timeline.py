@@ -54,7 +54,8 @@ class Timeline:
         """The steps after it."""
         first, last = status.epoch or (status.batch, status.batch)
         together = f"batches {first} to {last} together" if first != last else "alone"
-        self.step("proven", f"in {status.proof_seconds:.1f} s, {together}: {status.proof_bytes:,} bytes, tier {status.tier}")
+        size = f"{status.proof_bytes:,} bytes, tier {status.tier}"
+        self.step("proven", f"in {status.proof_seconds:.1f} s, {together}: {size}")
         count = len(status.settle_transactions)
         self.step("settled", f"verified by the contract in {count} transactions, {status.settle_gas:,} gas", "green")
 
@@ -82,7 +83,8 @@ def result(market: int, price: int, volume: int) -> str:
     name, config = MARKET_NAMES[market], MARKETS[market]
     if not volume:
         return f"{name}: no trade"
-    return f"{name}: {to_tokens(config.base, volume).normalize():f} {ASSETS[config.base]} at {show_price(market, price)}"
+    lots = to_tokens(config.base, volume).normalize()
+    return f"{name}: {lots:f} {ASSETS[config.base]} at {show_price(market, price)}"
 
 
 def short(value: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,14 @@ class SimulatedChain:
                 epochs = [i for i, p in enumerate(self.l1.settled) if p.first <= number <= p.last]
                 return SealedBatch(number, e.root, e.count, e.block, e.cut, epochs[0] if epochs else None)
         return None
+
+    def final_batch(self, number: int) -> SealedBatch | None:
+        seal = self.batch(number)
+        if seal is None or seal.seal_block > self.final():
+            return None
+        if seal.epoch is not None and self.settlement(seal.epoch).block > self.final():
+            return replace(seal, epoch=None)
+        return seal
 
     def state_root(self) -> Digest:
         roots = [e.root for _, e in self.l1.events if isinstance(e, EpochSettled)]

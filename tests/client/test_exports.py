@@ -12,11 +12,11 @@ import sealbook
 from client.errors import ClientError
 
 NAMES = """
-Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client ClientError
-Commitment Committed Created FloatRefusedError InputError InsufficientBalanceError KeyFileError Keys LinkError Market
-NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed Revealed Sealed Settled Side
-StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue VenueMismatchError VenueRefusedError
-VenueUnreachableError Withdrawal buy sell withdrawal
+Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client
+ClientError Commitment Committed Created FloatRefusedError InputError InsufficientBalanceError KeyFileError Keys
+LinkError Market NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed
+Revealed Sealed Settled Side StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue
+VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell withdrawal
 """
 
 

@@ -182,14 +182,14 @@ async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
 async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = alice.chain.batch
+    true = alice.chain.final_batch
 
     def other(number: int) -> SealedBatch | None:
         seal = true(number)
         return None if seal is None else dataclasses.replace(seal, root=(1, 2, 3, 4))
 
     async with running(tmp_path, l1) as node, alice.funded(node) as client:
-        monkeypatch.setattr(alice.chain, "batch", other)
+        monkeypatch.setattr(alice.chain, "final_batch", other)
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         node.seal_now()
         await until_sealed(node)
@@ -288,7 +288,7 @@ async def test_a_store_and_keys_of_another_account_are_refused(
 async def test_another_venue_is_refused(
     tmp_path: Path, l1: SimulatedL1, venue: Venue, field: str, value: object
 ) -> None:
-    trader = Trader("a1", tmp_path, l1, dataclasses.replace(venue, **{field: value}))
+    trader = Trader("a1", tmp_path, l1, dataclasses.replace(venue, **{field: value}))  # type: ignore[arg-type]
     async with mining(tmp_path, l1) as node:
         with pytest.raises(VenueMismatchError) as mismatch:
             async with trader.running(url_of(node)):
@@ -351,3 +351,28 @@ async def test_a_commitment_without_an_answer_is_found_out_later(
         assert isinstance(order.state, Created)
         node.seal_now()
         assert isinstance(await order.settled(), Unfilled)
+
+
+async def test_a_reorganisation_after_the_leaf_was_found_stops_the_reveal(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same block number, another root: the secret stays."""
+    true = alice.chain.final_batch
+    reads: list[SealedBatch] = []
+
+    def reorganised(number: int) -> SealedBatch | None:
+        seal = true(number)
+        if seal is None:
+            return None
+        reads.append(seal)
+        return seal if len(reads) == 1 else dataclasses.replace(seal, root=(1, 2, 3, 4))
+
+    async with running(tmp_path, l1) as node, alice.funded(node) as client:
+        monkeypatch.setattr(alice.chain, "final_batch", reorganised)
+        (order,) = await client.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        await order.sealed()
+        await until(lambda: 0 in client.problems and len(reads) > 2)
+        assert client.problems[0].code == "wrong_path"
+        assert node.state.lifecycle.batch(0).reveals == {}
+        assert isinstance(order.state, Sealed)

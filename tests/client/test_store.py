@@ -98,7 +98,7 @@ def test_key_trees_are_cached_and_made_again(tmp_path: Path) -> None:
     cache = tmp_path / "a.8.keys"
     assert stat.S_IMODE(cache.stat().st_mode) == 0o600
     seen: list[float] = []
-    assert KeyRing(keys, 5, tmp_path, "a").open(8, 4, seen.append).root == tree.root  # type: ignore[arg-type]
+    assert KeyRing(keys, 5, tmp_path, "a").open(8, 4, seen.append).root == tree.root
     assert seen == []
     damaged = bytearray(cache.read_bytes())
     damaged[-1] ^= 1

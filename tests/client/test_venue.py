@@ -52,8 +52,8 @@ def deployed() -> Iterator[Deployed]:
     senders = [Sender(w3, Account.from_key(key)) for key in chain.chain.keys[:4]]
     deployer = senders[0]
     deployer.execute(OPERATOR.address, b"", 21_000, 10**20)
-    verifier = StarkVerifier.deploy(w3, deployer.address)  # type: ignore[arg-type]
-    tier = verifier.register_key(verification_key(0), deployer.address)  # type: ignore[arg-type]
+    verifier = StarkVerifier.deploy(w3, deployer.address)
+    tier = verifier.register_key(verification_key(0), deployer.address)
     token = Token.deploy(deployer, "Test Dollar", "USD", 6)
     config = Config(
         operator=OPERATOR.address,

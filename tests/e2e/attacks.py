@@ -106,7 +106,7 @@ class _Dropping(Rules):
         return super().admits(rest, debit) and debit != 40 * 102
 
 
-@attack(4)
+@attack(4, "Constraints")
 def admissible_order_passed_off_as_inadmissible(stage: Stage) -> Execution:
     return execute(stage.epoch, _Dropping())
 
@@ -159,7 +159,7 @@ def fee_for_the_missing_reveal_waived(stage: Stage) -> Execution:
     return execute(stage.epoch, _Waiving())
 
 
-@attack(6)
+@attack(6, "Constraints")
 def seller_paid_one_unit_more(stage: Stage) -> Execution:
     forged = execute(stage.epoch)
     row = next(r for r in forged.draft.rows["entries"] if r["sell"] and r.get("credited"))

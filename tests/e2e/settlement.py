@@ -61,7 +61,6 @@ MADE_UP, UNREVEALED, IDLE = 7, 8, 9
 WINDOW = 2
 TIERS = (0, 1)
 ANVIL = 31337
-Signed = tuple[int, bytes]
 
 
 def book() -> dict[int, tuple[Entry, ...]]:
@@ -106,8 +105,7 @@ class Keys:
 
     def commitment(self, batch: int, leaf: OpenedLeaf) -> Digest:
         entries = tuple(BundleEntry(BundleKind(int(e.kind)), e.market, e.price, e.quantity) for e in leaf.entries)
-        bundle = Bundle(entries, (*leaf.salt, 0))
-        return commit(self._venue, batch, leaf.account, bundle, leaf.secret)
+        return commit(self._venue, batch, leaf.account, Bundle(entries, leaf.salt), leaf.secret)
 
 
 @dataclass
@@ -202,7 +200,7 @@ class Stage:
         silent = self.keys.leaf(batch, UNREVEALED, [Entry(Kind.BUY, 1, 1010, 1)])
         committed = self.keys.commitment(batch, silent)
         leaves.append(MissingLeaf(UNREVEALED, committed, charged=True))
-        self.signatures = self._signature(batch, UNREVEALED, committed)
+        self.signatures = self.signature(batch, UNREVEALED, committed)
         draft = BatchInput(list(queue), leaves, (0, 0))
         self.batches = [draft]
         root, count = execute(self.epoch).roots[0], len(leaves)
@@ -213,7 +211,8 @@ class Stage:
         assert beacon is not None
         self.batches = [replace(draft, draws=tuple(public.draw(beacon, m) for m in range(len(MARKETS))))]
 
-    def _signature(self, batch: int, account: int, committed: Digest) -> bytes:
+    def signature(self, batch: int, account: int, committed: Digest) -> bytes:
+        """A charged leaf's signature as a settlement carries it."""
         domain = Domain(self.operator.chain_id, self.exchange.address)
         sequence = 1
         key = SigningKey((100 + account).to_bytes(32, "big"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,8 @@ import pytest
 from commitments.state import balance_slot, leaf_index
 from contracts.chain import serve
 from contracts.errors import RevertedError
-from contracts.records import Progress
+from contracts.records import HeadChecked, Progress
+from proofs.statement import public
 from proofs.statement.settlement import Statement, prove, split_proof, verification_key
 from proofs.statement.witness.execute import Execution, execute
 from proofs.verifier.vk import parse_verification_key
@@ -170,6 +172,47 @@ def test_a_proof_for_other_public_data_is_refused(stage: Stage, honest: Honest) 
     assert _opened(stage, claimed, honest.proof) == reason
 
 
+@pytest.fixture(scope="module")
+def head(stage: Stage, honest: Honest) -> HeadChecked:
+    """The honest proof's head, accepted; its queries are pending."""
+    return stage.open(honest.statement, split_proof(0, honest.proof)[0])[0]
+
+
+def _query_regions() -> list[Region]:
+    """Of the first record: the first and the last of each kind of field; of the last record, the last field."""
+    found: dict[str, list[Region]] = {}
+    for region in _regions():
+        if region.name.startswith("query 0 "):
+            found.setdefault(re.sub(r"[0-9]+", "n", region.name), []).append(region)
+    return [*dict.fromkeys(region for group in found.values() for region in (group[0], group[-1])), _regions()[-1]]
+
+
+@pytest.mark.parametrize("region", _query_regions(), ids=lambda r: r.name)
+def test_both_verifiers_give_one_reason_for_a_flipped_bit_in_the_queries(
+    stage: Stage, honest: Honest, head: HeadChecked, region: Region
+) -> None:
+    damaged = _flip(honest.proof, region.start + region.size // 2)
+    reason = python_error(honest.statement, damaged)
+    assert reason != "accepted"
+    _, records = split_proof(0, damaged)
+    place = (region.start - (len(damaged) - sum(map(len, records)))) // len(records[0])
+    assert stage.queries_error(head, place, records[place]) == reason
+
+
+def test_records_cut_short_or_moved_are_refused(stage: Stage, honest: Honest, head: HeadChecked) -> None:
+    _, records = split_proof(0, honest.proof)
+    assert stage.queries_error(head, 0, records[0]) == "accepted"
+    assert stage.queries_error(head, 0, records[0][:-8]) == "Length"
+    assert stage.queries_error(head, len(records), records[0]) == "Length"
+    assert stage.queries_error(head, 0, records[1]) == "Merkle"
+
+
+def test_a_settlement_with_queries_pending_is_refused(stage: Stage, head: HeadChecked) -> None:
+    with pytest.raises(RevertedError) as refused:
+        stage.exchange.settle(stage.operator, head.id, head.effects)
+    assert refused.value.error == "QueriesPending"
+
+
 def _opened(stage: Stage, statement: Statement, proof: bytes) -> str:
     return _error(stage, statement, split_proof(0, proof)[0])
 
@@ -253,14 +296,7 @@ def test_the_steps_take_the_gas_of_the_snapshot(stage: Stage, done: Done) -> Non
     assert stage.gas == {step: pytest.approx(gas, rel=TOLERANCE) for step, gas in snapshot.items()}
 
 
-# -- the next batch: replay, and damage to the queries
-
-
-@dataclass(frozen=True, repr=False)
-class Next:
-    stage: Stage
-    statement: Statement
-    proof: bytes
+# -- the next batch
 
 
 def test_the_settled_proof_is_refused_for_the_next_batch(stage: Stage, done: Done) -> None:
@@ -272,13 +308,11 @@ def test_the_settled_proof_is_refused_for_the_next_batch(stage: Stage, done: Don
     known = stage.known()
     data = bytearray(done.statement.public_data)
     data[7] = 1
-    from proofs.statement import public
-
     parsed = public.decode(bytes(data), counts=[count], markets=2, assets=3)
     claimed = replace(
         done.statement, public_data=bytes(data), messages=tuple(public.public_messages(parsed, known))
     )
-    signature = stage._signature(1, UNREVEALED, done.execution.missing[-1].commitment)
+    signature = stage.signature(1, UNREVEALED, done.execution.missing[-1].commitment)
     head = split_proof(0, done.proof)[0]
     reason = python_error(claimed, done.proof)
     assert reason == "LookupPow"

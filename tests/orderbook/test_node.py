@@ -338,7 +338,7 @@ async def test_a_registration_out_of_reach(tmp_path: Path, l1: SimulatedL1) -> N
     for _ in range(l1.parameters().queue_per_batch):
         l1.deposit(early.account, 0, 1)
     late = funded(l1, 2)
-    async with running(tmp_path, l1) as node, connected(node, l1.parameters()) as client:
+    async with running(tmp_path, l1, empty_batches=False) as node, connected(node, l1.parameters()) as client:
         await client.login(late.key, late.account)
         assert await refused(client, late.commit(client)) == ("registration_pending", "", True)
 

@@ -133,10 +133,8 @@ class _Executor:
             slot = KEY_SLOT if entry.kind is QueueKind.KEY else balance_slot(entry.asset)
             now = time(k, Phase.QUEUE, self.position)
             before, old = self.memory.read(entry.account, slot)
-            if entry.kind is QueueKind.KEY:
-                new = entry.value
-            else:
-                new = (old[0] + entry.value[0], old[1], old[2], old[3])
+            key, deposit = entry.value, (old[0] + entry.value[0], old[1], old[2], old[3])
+            new = key if entry.kind is QueueKind.KEY else deposit
             self.memory.write(entry.account, slot, now, new)
             kind = "key" if entry.kind is QueueKind.KEY else "deposit"
             self.draft.add(
@@ -206,9 +204,8 @@ class _Executor:
             number = len(table)
             order = entry.kind is not Kind.WITHDRAWAL
             market = markets[entry.market] if order else None
-            if market is None:
-                asset = entry.market
-            else:
+            asset = entry.market
+            if market is not None:
                 asset = market.quote if entry.kind is Kind.BUY else market.base
             key = asset * 65536 + (entry.market * 256 if order else 0) + entry.kind
             if key != run_key:
@@ -272,9 +269,7 @@ class _Executor:
             self._order_rows(256 * k + index, orders, auction)
             self.references[index] = auction.price
         self.out.results.append(tuple(results))
-        for index, (market, book, auction, result) in enumerate(
-            zip(markets, books, auctions, results, strict=True)
-        ):
+        for index, (book, auction, result) in enumerate(zip(books, auctions, results, strict=True)):
             self._market_row(k, index, batch.draws[index], len(book), auction, result.reference)
         return auctions
 
@@ -305,9 +300,7 @@ class _Executor:
                 **{f"sum.{name}": value for name, value in sums.items()},
             )  # fmt: skip
 
-    def _market_row(
-        self, k: int, index: int, draw: int, orders: int, auction: Auction, reference: int
-    ) -> None:
+    def _market_row(self, k: int, index: int, draw: int, orders: int, auction: Auction, reference: int) -> None:
         market, trade, surplus = self.epoch.parameters.markets[index], auction.trade, auction.surplus
         up, down = int(auction.neighbour == 1), int(auction.neighbour == -1)
         row = self.draft.add(
@@ -343,7 +336,7 @@ class _Executor:
         markets, memory, account = self.epoch.parameters.markets, self.memory, item.leaf.account
         asked: dict[int, int] = {}
         balance = credit = 0
-        credits: list[Row] = []
+        credited: list[Row] = []
         for row in item.entries:
             number, quantity, index = _int(row, "number"), _int(row, "quantity"), _int(row, "market")
             admitted, fill = bool(row["admitted"]), _int(row, "fill")
@@ -368,13 +361,13 @@ class _Executor:
             if row["run_end"]:
                 if credit:
                     row["credited"] = 1
-                    credits.append(row)
+                    credited.append(row)
                 credit = 0
             if row["group_end"]:
                 memory.write(account, balance_slot(asset), time(k, Phase.DEBIT, number), (balance, 0, 0, 0))
             filled = quantity if row["withdraw"] and admitted else fill
             self.out.fills.append(Fill(k, account, _int(row, "position") - 1, admitted, filled))
-        for row in credits:
+        for row in credited:
             index = _int(row, "market")
             if row["withdraw"]:
                 slot = WITHDRAWAL_SLOT + index
@@ -404,9 +397,7 @@ class _Executor:
         venue, first = self.epoch.parameters.venue, self.epoch.first_batch
         opened = self.opened
         where = [(venue, first + item.batch, item.leaf.account) for item in opened]
-        state = compress_all(
-            [(2, *w) for w in where], [(len(o.leaf.entries), *o.leaf.salt) for o in opened]
-        )
+        state = compress_all([(2, *w) for w in where], [(len(o.leaf.entries), *o.leaf.salt) for o in opened])
         for item, digest in zip(opened, state, strict=True):
             item.row["header"] = digest
         chain = dict(enumerate(state))

@@ -1,7 +1,7 @@
 """The rule by which batches are executed, one method for each decision.
 
-The builder runs on :class:`Rules`. A test that attacks the proof overrides one method and lets the production prover prove
-the result; every other number is then recomputed from the lie.
+The builder runs on :class:`Rules`. A test that attacks the proof overrides one method and lets the production prover
+prove the result; every other number is then recomputed from the lie.
 """
 
 from __future__ import annotations

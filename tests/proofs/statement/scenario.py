@@ -210,9 +210,7 @@ def rebuild_state(epoch: EpochInput, forged: Execution, extra: Mapping[tuple[int
             before[index] = row
         value = (row["new"][0] + change) % MODULUS  # type: ignore[index]
         row["new"] = (value, 0, 0, 0)
-        forged.balances = sorted(
-            [b for b in forged.balances if b[:2] != (account, asset)] + [(account, asset, value)]
-        )
+        forged.balances = sorted([b for b in forged.balances if b[:2] != (account, asset)] + [(account, asset, value)])
     leaves: dict[int, tuple[Digest, Digest]] = {i: (r["old"], r["new"]) for i, r in before.items()}  # type: ignore[misc]
     keys = {16 * int(r["account"]): (r["old"], r["new"]) for r in rows["cells"] if r.get("key")}  # type: ignore[arg-type]
     rows["nodes"] = [r for r in rows["nodes"] if r["tree"]]

@@ -74,9 +74,7 @@ def test_checkers_find_the_same_damage() -> None:
     traces[entries][0, column] += np.uint64(1)
     constraints, buses = _native.check(program.tape, traces, packed(messages))
     violations = check(program, traces, messages)
-    labels = {
-        program.matrices[matrix].asserts[index].label for matrix, index, _ in constraints
-    }
+    labels = {program.matrices[matrix].asserts[index].label for matrix, index, _ in constraints}
     assert labels == {v.label for v in violations if v.row >= 0}
     assert {(program.buses[bus].name) for bus, _, _ in buses} == {
         v.label.removeprefix("bus ") for v in violations if v.row < 0
