@@ -40,7 +40,7 @@ class ProofParameters:
     """How the statement is proven; see ``docs/proofs.md`` for the security they give."""
 
     log_blowup: int = 3
-    num_queries: int = 28
+    num_queries: int = 27
     max_log_arity: int = 3
     log_final_poly_len: int = 5
     cap_height: int = 4
@@ -48,7 +48,7 @@ class ProofParameters:
     ood_pow_bits: int = 0
     batch_pow_bits: int = 9
     commit_pow_bits: int = 0
-    query_pow_bits: int = 20
+    query_pow_bits: int = 22
 
 
 PROOF: Final = ProofParameters()

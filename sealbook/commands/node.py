@@ -205,7 +205,7 @@ class _Lines(logging.Formatter):
     """``12:00:00 message  key=value ...``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f"  {key}={value}" for key, value in _extra(record).items())
+        fields = "".join(f"  {key}={value}" for key, value in _extra(record).items() if key != "url")
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         text = f"{clock} {level}{record.getMessage()}{fields}"
