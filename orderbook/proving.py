@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from commitments._native import ProofError
+from proofs.params import TIERS
 from proofs.statement.public import EpochContext, PublicData, decode, encode_queue
 from proofs.statement.settlement import Statement, build_witness, prove, split_proof, verification_key_hash
 from proofs.statement.witness.draft import EpochTooLarge
 from proofs.statement.witness.inputs import EpochInput
 
-from .errors import ProverError
+from .errors import ConfigurationError, ProverError
 from .l1 import SettlementPackage
 
 MAX_OPENING_BYTES = 120_000
@@ -30,6 +31,19 @@ class Job:
     """(batch index, account, client sequence, commit signature) of every leaf that is missing."""
     tiers: tuple[bytes, ...]
     """Hashes of the contract's verification keys."""
+
+
+def check_tiers(tiers: tuple[bytes, ...]) -> None:
+    """Demand that the contract's verification keys are those of the program that this node proves.
+
+    :raises ConfigurationError: ``wrong_program``.
+    """
+    for number, deployed in enumerate(tiers):
+        if number >= len(TIERS) or verification_key_hash(number) != deployed:
+            raise ConfigurationError(
+                f"the contract was deployed for another program (tier {number} is {deployed.hex()[:16]}...)",
+                code="wrong_program",
+            )
 
 
 def make_package(job: Job) -> SettlementPackage:

@@ -3,11 +3,17 @@ pragma solidity 0.8.37;
 
 /// @notice What the fuzz tests use of the test runner's cheat codes.
 interface Cheats {
-    function assume(bool condition) external pure;
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function prank(address sender) external;
     function deal(address account, uint256 balance) external;
     function roll(uint256 blockNumber) external;
-    function expectRevert(bytes calldata reason) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
 }
 
 /// @notice Base of the fuzz tests. The runner knows a test contract by `IS_TEST`.

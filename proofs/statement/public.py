@@ -319,6 +319,8 @@ def _missing(reader: _Reader, counts: Sequence[int]) -> Iterable[Missing]:
         commitment = _digest(rest[:4], f"missing.commitment[{i}]")
         if rest[4] > 1:
             raise PublicDataError(f"missing.charged[{i}]", f"{rest[4]} is not 0 or 1")
+        if rest[4] and not any(commitment):
+            raise PublicDataError(f"missing.charged[{i}]", "a cancellation, whose signature must not charge anybody")
         if word <= previous:
             raise PublicDataError(f"missing[{i}]", "not increasing")
         previous = word

@@ -20,6 +20,7 @@ from orderbook.journal import Journal
 from orderbook.node import Node, replay
 from orderbook.parameters import VenueParameters
 from orderbook.prover_runner import ProcessProver
+from orderbook.proving import check_tiers
 from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
@@ -147,6 +148,8 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
     operator: SigningKey = read_key(options.operator_key)
     gateway = Gateway(options.rpc, options.contract, operator, options.chain_id, options.profile)
     parameters = gateway.parameters()
+    tiers = gateway.tiers()
+    check_tiers(tiers)
     log.info("exchange %s on chain %d, operator %s", parameters.contract, parameters.chain_id, operator.address)
     journal, state, count = _open_journal(settings, parameters)
     if count:
@@ -157,9 +160,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
             open_,
             state.lifecycle.settled,
         )
-    prover = ProcessProver(
-        gateway.tiers(), lambda first, done: log.debug("proving from batch %d: %.0f%%", first, 100 * done)
-    )
+    prover = ProcessProver(tiers, lambda first, done: log.debug("proving from batch %d: %.0f%%", first, 100 * done))
     return Node(settings, state, journal, gateway, prover, operator), journal
 
 

@@ -169,6 +169,7 @@ CASES: Sequence[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("insurance", {"missing": (Missing(0, 1, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),  # noqa: E501
     ("account", {"missing": (Missing(0, 2**20, (1, 2, 3, 4), True),)}, "BadField", {"field": "missing.account"}, "missing.account[0]"),  # noqa: E501
     ("element", {"missing": (Missing(0, 2, (1, 2, 3, P), True),)}, "BadField", {"field": "missing.commitment"}, "missing.commitment[0]"),  # noqa: E501
+    ("cancel", {"missing": (Missing(0, 2, (0, 0, 0, 0), True),)}, "BadField", {"field": "missing.charged"}, "missing.charged[0]"),  # noqa: E501
     ("flag", {"missing": (Missing(0, 2, (1, 2, 3, 4), 2),)}, "BadField", {"field": "missing.charged"}, "missing.charged[0]"),  # type: ignore[arg-type]  # noqa: E501
 ]  # fmt: skip
 

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 from eth_utils.crypto import keccak
 
-from orderbook.errors import ProverError
+from orderbook.errors import ConfigurationError, ProverError
 from orderbook.events import OpenedEntry
 from orderbook.parameters import VenueParameters
 from orderbook.prover_runner import ProcessProver
+from orderbook.proving import check_tiers
 from proofs.statement import public
 from proofs.statement.settlement import verification_key
 
@@ -60,6 +61,13 @@ async def test_another_program_is_refused_before_proving(parameters: VenueParame
     with pytest.raises(ProverError) as caught:
         await ProcessProver((bytes(32),)).prove(flow.state, 0, 0)
     assert (caught.value.code, caught.value.retryable) == ("wrong_program", False)
+
+
+def test_a_contract_of_another_program() -> None:
+    check_tiers(TIERS)
+    with pytest.raises(ConfigurationError, match=r"tier 1 is 0{16}") as caught:
+        check_tiers((*TIERS, bytes(32)))
+    assert caught.value.code == "wrong_program"
 
 
 async def test_a_prover_that_is_ended(parameters: VenueParameters) -> None:

@@ -231,7 +231,8 @@ library EpochStatement {
             );
             require(account > 1 && account < ACCOUNTS, IExchange.BadField("missing.account", i));
             require(Goldilocks.isCanonical(commitment), IExchange.BadField("missing.commitment", i));
-            require(charged < 2, IExchange.BadField("missing.charged", i));
+            // A cancellation is signed as a commitment of zero: its signature must not charge anybody.
+            require(charged < 2 && (charged == 0 || commitment != 0), IExchange.BadField("missing.charged", i));
             require((word >> 224) > previous, IExchange.NotIncreasing("missing", i));
             previous = word >> 224;
             outcome.charged += charged;

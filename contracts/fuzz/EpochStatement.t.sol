@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IExchange} from "../src/interfaces/IExchange.sol";
+import {EpochStatement} from "../src/libraries/EpochStatement.sol";
+import {TestOnlyStatement} from "../src/test/TestMaterial.sol";
+import {FuzzTest} from "./Cheats.sol";
+
+/// @notice The parser of public data: any bytes are either refused with one of four errors, or written back from the
+/// messages they are the same bytes. Three batches (the last without leaves), two markets, three assets.
+contract EpochStatementFuzz is FuzzTest {
+    uint256 private constant P = 0xffffffff00000001;
+    uint256 private constant MESSAGE = 105;
+    uint8 private constant BUS = 3;
+    uint64 private constant FIRST = 17;
+    TestOnlyStatement private immutable PARSER = new TestOnlyStatement();
+
+    struct Source {
+        uint256 seed;
+    }
+
+    // ------------------------------------------------------------------------------------------------------- inputs
+
+    function next(Source memory source, uint256 bound) private pure returns (uint256) {
+        source.seed = uint256(keccak256(abi.encode(source.seed)));
+        return source.seed % bound;
+    }
+
+    function inputs(Source memory source) private pure returns (EpochStatement.Inputs memory made) {
+        made.bus = BUS;
+        made.venue = 0x123456789;
+        made.firstBatch = FIRST;
+        made.missFee = 50;
+        made.assets = 3;
+        made.emptyRoot = 7;
+        made.oldRoot = digest(source);
+        made.queueStart = next(source, 1 << 40);
+        made.queueHash = bytes32(next(source, type(uint256).max));
+        made.markets = new EpochStatement.Market[](2);
+        made.markets[0] = EpochStatement.Market(1, 0, 90, 110, 1000, 100);
+        made.markets[1] = EpochStatement.Market(2, 0, 1000, 1020, 2500, 1010);
+        made.batches = new EpochStatement.Batch[](3);
+        made.batches[0] = EpochStatement.Batch(digest(source), 5, next(source, 4), keccak256("a"));
+        made.batches[1] = EpochStatement.Batch(digest(source), 2, next(source, 4), keccak256("b"));
+        made.batches[2] = EpochStatement.Batch(7, 0, next(source, 4), 0);
+        made.headroom = next(source, 100);
+    }
+
+    function digest(Source memory source) private pure returns (uint256 packed) {
+        for (uint256 i = 0; i < 4; ++i) {
+            packed = (packed << 64) | next(source, P);
+        }
+    }
+
+    function queueEntries(Source memory source, EpochStatement.Inputs memory known) private pure returns (bytes memory out) {
+        uint256 count = known.batches[0].queued + known.batches[1].queued + known.batches[2].queued;
+        for (uint256 i = 0; i < count; ++i) {
+            out = abi.encodePacked(
+                out,
+                uint8(1 + next(source, 2)),
+                uint24(next(source, 1 << 20)),
+                uint8(next(source, 3)),
+                digest(source)
+            );
+        }
+    }
+
+    /// Public data that must be accepted.
+    function valid(Source memory source) private pure returns (bytes memory data) {
+        data = abi.encodePacked(FIRST, uint8(3), uint8(0), digest(source));
+        for (uint256 i = 0; i < 4; ++i) {
+            data = abi.encodePacked(data, uint32(next(source, 1 << 32)), uint32(next(source, 1 << 32)));
+        }
+        data = abi.encodePacked(data, missing(source), holdings(source, 0), holdings(source, 1));
+    }
+
+    function missing(Source memory source) private pure returns (bytes memory out) {
+        uint256 count = next(source, 4);
+        out = abi.encodePacked(uint16(count));
+        uint256 account = 1;
+        uint256 k = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            if (k == 0 && next(source, 3) == 0) (k, account) = (1, 1);
+            account += 1 + next(source, 1000);
+            uint256 charged = next(source, 2);
+            out = abi.encodePacked(out, uint8(k), uint24(account), digest(source), uint8(charged));
+        }
+    }
+
+    function holdings(Source memory source, uint256 least) private pure returns (bytes memory out) {
+        uint256 count = next(source, 6);
+        out = abi.encodePacked(uint16(count));
+        uint256 account = 0;
+        uint256 asset = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            (account, asset) = asset == 2 || next(source, 2) == 0
+                ? (account + 1 + next(source, 100_000), next(source, 3))
+                : (account, asset + 1);
+            uint256 units = least + next(source, next(source, 2) == 0 ? 3 : (1 << 62) - least);
+            out = abi.encodePacked(out, uint24(account), uint8(asset), uint64(units));
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------- written back
+
+    function field(bytes memory messages, uint256 message, uint256 place) private pure returns (uint64 value) {
+        uint256 offset = message * MESSAGE + 1 + 8 * place;
+        assembly ("memory-safe") {
+            value := shr(192, mload(add(add(messages, 32), offset)))
+        }
+    }
+
+    function four(bytes memory messages, uint256 message, uint256 place) private pure returns (uint256 packed) {
+        for (uint256 i = 0; i < 4; ++i) {
+            packed = (packed << 64) | field(messages, message, place + i);
+        }
+    }
+
+    /// The public data that these messages speak of.
+    function written(bytes memory data, bytes memory messages) private pure returns (bytes memory) {
+        bytes memory header = abi.encodePacked(bytes10(bytes32(data)), four(messages, 1, 8));
+        bytes memory results;
+        bytes memory leaves;
+        bytes memory balances;
+        bytes memory withdrawals;
+        uint256 count = messages.length / MESSAGE;
+        uint256 last = 0;
+        for (uint256 m = 0; m < count; ++m) {
+            require(uint8(messages[m * MESSAGE]) == BUS, "bus");
+            uint256 tag = field(messages, m, 0);
+            uint64 a = field(messages, m, 1);
+            uint64 b = field(messages, m, 2);
+            uint64 c = field(messages, m, 3);
+            if (tag == 5) {
+                results = abi.encodePacked(results, uint32(field(messages, m, 4)), uint32(field(messages, m, 5)));
+            } else if (tag == 7) {
+                leaves = abi.encodePacked(leaves, uint8(a), uint24(b), four(messages, m, 3), uint8(field(messages, m, 7)));
+            } else if (tag == 8) {
+                balances = abi.encodePacked(balances, uint24(a), uint8(b), c);
+            } else if (tag == 9) {
+                withdrawals = abi.encodePacked(withdrawals, uint24(a), uint8(b), c);
+            }
+            if (tag > 6) {
+                require(tag >= last, "lists in order");
+                last = tag;
+            }
+        }
+        return abi.encodePacked(
+            header,
+            results,
+            uint16(leaves.length / 37),
+            leaves,
+            uint16(balances.length / 12),
+            balances,
+            uint16(withdrawals.length / 12),
+            withdrawals
+        );
+    }
+
+    function acceptedOrRefused(bytes memory data, bytes memory entries, EpochStatement.Inputs memory known)
+        private
+        view
+        returns (bool accepted)
+    {
+        try PARSER.build(data, entries, known) returns (bytes memory messages, EpochStatement.Outcome memory) {
+            equal(messages.length % MESSAGE, 0);
+            equal(keccak256(written(data, messages)), keccak256(data));
+            return true;
+        } catch (bytes memory reason) {
+            bytes4 selector = bytes4(reason);
+            require(
+                selector == IExchange.Truncated.selector || selector == IExchange.TrailingBytes.selector
+                    || selector == IExchange.BadField.selector || selector == IExchange.NotIncreasing.selector,
+                "an error without a name"
+            );
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------------------- tests
+
+    function testFuzz_validDataAreAcceptedAndWrittenBack(uint256 seed) external view {
+        Source memory source = Source(seed);
+        EpochStatement.Inputs memory known = inputs(source);
+        bytes memory entries = queueEntries(source, known);
+        bytes memory data = valid(source);
+        require(acceptedOrRefused(data, entries, known), "refused");
+    }
+
+    function testFuzz_changedDataAreRefusedOrWrittenBack(uint256 seed, uint256 place, uint8 value) external view {
+        Source memory source = Source(seed);
+        EpochStatement.Inputs memory known = inputs(source);
+        bytes memory entries = queueEntries(source, known);
+        bytes memory data = valid(source);
+        data[place % data.length] = bytes1(value);
+        acceptedOrRefused(data, entries, known);
+    }
+
+    function testFuzz_dataOfAnotherLengthAreRefused(uint256 seed, uint16 length, bytes calldata tail) external view {
+        Source memory source = Source(seed);
+        EpochStatement.Inputs memory known = inputs(source);
+        bytes memory entries = queueEntries(source, known);
+        bytes memory data = valid(source);
+        uint256 whole = data.length;
+        assembly ("memory-safe") {
+            mstore(data, mod(length, add(whole, 1)))
+        }
+        data = abi.encodePacked(data, tail);
+        // what is cut and continued otherwise may by chance be whole again, and is then written back
+        if (acceptedOrRefused(data, entries, known)) require(tail.length > 0 || data.length == whole, "cut short");
+    }
+
+    function testFuzz_anyBytesAreRefusedOrWrittenBack(uint256 seed, bytes calldata data, bytes calldata entries)
+        external
+        view
+    {
+        acceptedOrRefused(data, entries, inputs(Source(seed)));
+    }
+
+    function testFuzz_queueEntriesBecomeMessagesAndTheHash(uint256 seed, uint256 cut) external view {
+        Source memory source = Source(seed);
+        EpochStatement.Inputs memory known = inputs(source);
+        bytes memory entries = queueEntries(source, known);
+        bytes memory data = valid(source);
+        (bytes memory messages, EpochStatement.Outcome memory outcome) = PARSER.build(data, entries, known);
+        bytes memory back;
+        bytes32 hash = known.queueHash;
+        uint256 position = 0;
+        for (uint256 m = 0; m < messages.length / MESSAGE; ++m) {
+            if (field(messages, m, 0) != 6) continue;
+            equal(field(messages, m, 2), position);
+            uint256 batch = position < known.batches[0].queued
+                ? 0
+                : position < known.batches[0].queued + known.batches[1].queued ? 1 : 2;
+            equal(field(messages, m, 1), batch);
+            bytes memory entry = abi.encodePacked(
+                uint8(field(messages, m, 3)),
+                uint24(field(messages, m, 4)),
+                uint8(field(messages, m, 5)),
+                four(messages, m, 6)
+            );
+            hash = keccak256(abi.encodePacked(hash, uint64(known.queueStart + position), entry));
+            back = abi.encodePacked(back, entry);
+            ++position;
+        }
+        equal(keccak256(back), keccak256(entries));
+        equal(outcome.queueHash, hash);
+        if (entries.length > 0) {
+            uint256 length = cut % entries.length;
+            assembly ("memory-safe") {
+                mstore(entries, length)
+            }
+            require(!acceptedOrRefused(data, entries, known), "queue cut short");
+        }
+    }
+}
