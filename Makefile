@@ -38,6 +38,8 @@ check: setup
 	cargo clippy --release --all-targets --manifest-path proofs/prover/Cargo.toml -- -D warnings
 	npm ci --prefix contracts/toolchain
 	node contracts/toolchain/build.mjs --check
+	scripts/check_forge
+	scripts/check_anvil
 
 clean:
 	rm -rf .venv proofs/prover/target commitments/_native*.so build dist

@@ -128,8 +128,7 @@ contract Exchange is IExchange {
         require(config.operator != address(0), BadConfig("operator"));
         require(config.feeAddress != address(0), BadConfig("feeAddress"));
         require(config.revealWindow > 0, BadConfig("revealWindow"));
-        // The draw must not be known while reveals can still be withheld.
-        require(config.beaconDelay >= config.revealWindow, BadConfig("beaconDelay"));
+        require(config.beaconDelay > 0, BadConfig("beaconDelay"));
         require(config.maxCount > 1 && config.maxCount <= MAX_COUNT, BadConfig("maxCount"));
         require(config.missFee < CUSTODY_CAP, BadConfig("missFee"));
         require(config.feeAsset < config.assets.length, BadConfig("feeAsset"));

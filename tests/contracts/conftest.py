@@ -36,8 +36,8 @@ KEY_ROOT: Digest = (1, 2, 3, 4)
 ROOT: Digest = (5, 6, 7, 8)
 NEW_ROOT: Digest = (9, 10, 11, 2**64 - 2**32)
 FEE = 1_000
-WINDOW = 2
-DELAY = 3
+WINDOW = 3
+DELAY = 2
 
 
 @pytest.fixture(scope="session")

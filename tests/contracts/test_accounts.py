@@ -209,7 +209,6 @@ def test_beacons(venue: Venue) -> None:
         ({"fee_address": "0x" + "00" * 20}, "feeAddress"),
         ({"reveal_window": 0}, "revealWindow"),
         ({"beacon_delay": 0}, "beaconDelay"),
-        ({"reveal_window": 5, "beacon_delay": 4}, "beaconDelay"),
         ({"max_count": 1}, "maxCount"),
         ({"max_count": 257}, "maxCount"),
         ({"miss_fee": 2**62}, "missFee"),
