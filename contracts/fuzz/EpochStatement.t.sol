@@ -116,6 +116,19 @@ contract EpochStatementFuzz is FuzzTest {
         }
     }
 
+    /// The limits of one entry of a list (docs/protocol.md section 11).
+    function sound(bytes memory messages, uint256 m, uint256 tag) private pure {
+        (uint64 a, uint64 b, uint64 c) = (field(messages, m, 1), field(messages, m, 2), field(messages, m, 3));
+        if (tag == 7) {
+            require(a < 2 && b > 1 && b < 1 << 20 && field(messages, m, 7) < 2, "missing");
+            for (uint256 i = 3; i < 7; ++i) {
+                require(field(messages, m, i) < P, "commitment");
+            }
+        } else {
+            require(a < 1 << 20 && b < 3 && c < 1 << 62 && (tag == 8 || c > 0), "holding");
+        }
+    }
+
     /// The public data that these messages speak of.
     function written(bytes memory data, bytes memory messages) private pure returns (bytes memory) {
         bytes memory header = abi.encodePacked(bytes10(bytes32(data)), four(messages, 1, 8));
@@ -141,8 +154,10 @@ contract EpochStatementFuzz is FuzzTest {
                 withdrawals = abi.encodePacked(withdrawals, uint24(a), uint8(b), c);
             }
             if (tag > 6) {
-                require(tag >= last, "lists in order");
-                last = tag;
+                uint256 key = (tag << 64) | (a << 32) | b;
+                require(key > last, "lists strictly increasing");
+                last = key;
+                sound(messages, m, tag);
             }
         }
         return abi.encodePacked(

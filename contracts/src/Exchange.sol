@@ -20,6 +20,9 @@ contract Exchange is IExchange {
     uint256 public constant MAX_COUNT = 256;
     uint256 public constant MAX_ASSETS = 14;
     uint256 public constant MAX_MARKETS = 16;
+    /// @notice Most accounts of a batch times assets: each may change and be withdrawn, and all of it is published in
+    /// the one transaction that opens a settlement.
+    uint256 public constant MAX_HOLDINGS = 2048;
     /// @notice Stands for a beacon that nobody recorded in time.
     bytes32 public constant FALLBACK_BEACON = keccak256("sealbook fallback beacon 1");
     /// @dev Roots of empty trees of depth 8 (commitments) and 24 (state).
@@ -130,6 +133,7 @@ contract Exchange is IExchange {
         require(config.revealWindow > 0, BadConfig("revealWindow"));
         require(config.beaconDelay > 0, BadConfig("beaconDelay"));
         require(config.maxCount > 1 && config.maxCount <= MAX_COUNT, BadConfig("maxCount"));
+        require(uint256(config.maxCount) * config.assets.length <= MAX_HOLDINGS, BadConfig("maxCount"));
         require(config.missFee < CUSTODY_CAP, BadConfig("missFee"));
         require(config.feeAsset < config.assets.length, BadConfig("feeAsset"));
         require(config.tiers.length > 0 && config.tiers.length < 256, BadConfig("tiers"));

@@ -27,7 +27,7 @@ from ..deployment import deploy_venue, development_token
 from ..errors import BenchError
 from .jobs import Figures, proven_epoch
 from .process import Report, peak_memory
-from .workload import MARKETS, MISS_FEE, REFERENCES, Work, build
+from .workload import MISS_FEE, Work, build
 
 __all__ = ["PreparedChain", "settle_job", "settle_on"]
 
@@ -78,7 +78,7 @@ def settle_job(report: Report, work: Work) -> Figures:
 def _measured(report: Report, work: Work, chain: PreparedChain, url: str) -> Figures:
     report("deploying the contracts", None)
     sender = Sender(connect(url).w3, Account.from_key(chain.keys[0]))
-    tokens = [development_token(sender, f"Asset {a}", f"A{a}", 6) for a in range(3)]
+    tokens = [development_token(sender, f"Asset {a}", f"A{a}", 6) for a in range(work.assets)]
     exchange = deploy_venue(
         sender,
         sender.address,
@@ -86,7 +86,7 @@ def _measured(report: Report, work: Work, chain: PreparedChain, url: str) -> Fig
         [AssetConfig(token.address, 1) for token in tokens],
         [
             MarketConfig(m.base, m.quote, m.lower, m.upper, m.fee_ppm, reference)
-            for m, reference in zip(MARKETS, REFERENCES, strict=True)
+            for m, reference in zip(work.markets, work.references, strict=True)
         ],
         MISS_FEE,
         reveal_window=REVEAL_WINDOW,

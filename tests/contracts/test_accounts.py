@@ -211,6 +211,7 @@ def test_beacons(venue: Venue) -> None:
         ({"beacon_delay": 0}, "beaconDelay"),
         ({"max_count": 1}, "maxCount"),
         ({"max_count": 257}, "maxCount"),
+        ({"max_count": 256, "assets": (AssetConfig(None, 1),) * 9}, "maxCount"),
         ({"miss_fee": 2**62}, "missFee"),
         ({"fee_asset": 3}, "feeAsset"),
         ({"tiers": ()}, "tiers"),

@@ -284,8 +284,8 @@ def test_the_queue_is_cut_at_the_seal(venue: Venue) -> None:
 
 @pytest.mark.parametrize("worst", ["withdrawals", "missing"])
 def test_the_worst_batch_fits_the_opening(venue: Venue, verifier: str, worst: str) -> None:
-    """256 leaves that withdraw all of 14 assets or are all missing, with a full queue: 128 KiB and 2^24 gas do."""
-    parameters = replace(venue.config, assets=(AssetConfig(None, 1),) * 14, min_seal_interval=0, max_count=256)
+    """256 leaves that withdraw all of 8 assets or are all missing, with a full queue: 128 KiB and 2^24 gas do."""
+    parameters = replace(venue.config, assets=(AssetConfig(None, 1),) * 8, min_seal_interval=0, max_count=256)
     exchange, _ = deploy_exchange(venue.operator, verifier, parameters)
     full = replace(venue, exchange=exchange, entries=[])
     sender, key, number = full.trader()
@@ -294,7 +294,7 @@ def test_the_worst_batch_fits_the_opening(venue: Venue, verifier: str, worst: st
         full.entries.append(QueueEntry(2, number, 2, (1, 0, 0, 0)))
     full.seal(256)
     accounts = range(2, 258)
-    holdings = tuple(Holding(account, asset, 2**62 - 1) for account in accounts for asset in range(14))
+    holdings = tuple(Holding(account, asset, 2**62 - 1) for account in accounts for asset in range(8))
     head = bytes(range(255)) * 107  # as long as a head of the largest tier
     if worst == "withdrawals":
         event = full.open(full.data(0, 1, balances=holdings, withdrawals=holdings), head=head)
