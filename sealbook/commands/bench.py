@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ..bench.process import Report, run_isolated
+from proofs.params import MAX_ENTRIES
+
 from ..errors import BenchError
 
 __all__ = ["JOBS", "add_parser", "run"]
@@ -57,6 +59,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
             job.add_argument("--bundles", type=int, default=256, help="bundles per batch (default 256)")
             job.add_argument("--orders", type=int, default=4, help="orders per bundle (default 4)")
             job.add_argument("--batches", type=int, default=1, help="batches in the epoch (default 1)")
+            job.add_argument(
+                "--worst",
+                action="store_true",
+                help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
+            )
         job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         job.set_defaults(run=run)
     return parser
@@ -90,6 +97,8 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
 
         figures = _job(args, report)
     work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
+    if getattr(args, "worst", False):
+        work["orders"] = MAX_ENTRIES
     return {"job": args.job, **work, **figures, "cpus": os.cpu_count(), "machine": platform.machine()}
 
 
@@ -103,7 +112,7 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 
-    work = Work(args.bundles, args.orders, args.batches)
+    work = Work(args.bundles, args.orders, args.batches, args.worst)
     work.check()
     if args.job == "settle":
         from ..bench.settle import settle_job

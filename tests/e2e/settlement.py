@@ -61,6 +61,8 @@ MADE_UP, UNREVEALED, IDLE = 7, 8, 9
 WINDOW = 2
 TIERS = (0, 1)
 ANVIL = 31337
+OPERATOR = Account.from_key((1).to_bytes(32, "big"))
+"""Funded on the embedded chain from the start."""
 
 
 def book() -> dict[int, tuple[Entry, ...]]:
@@ -148,10 +150,9 @@ class Stage:
         """Deploy on the chain behind ``url``, and register and fund the traders."""
         endpoint = connect(url)
         w3 = endpoint.w3
-        account = Account.from_key((1).to_bytes(32, "big"))
         if endpoint.chain_id == ANVIL:
-            w3.provider.make_request("anvil_setBalance", [account.address, hex(10**24)])  # type: ignore[arg-type]
-        operator = Sender(w3, account)
+            w3.provider.make_request("anvil_setBalance", [OPERATOR.address, hex(10**24)])  # type: ignore[arg-type]
+        operator = Sender(w3, OPERATOR)
         tokens = [development_token(operator, f"Token {i}", f"T{i}", 18) for i in range(3)]
         start = int(w3.eth.block_number)
         deployment = deploy_venue(
@@ -327,9 +328,7 @@ def claim_withdrawal(stage: Stage, execution: Execution) -> Mined:
     """Claim the epoch's only withdrawal."""
     ((account, asset, amount),) = execution.withdrawals
     listed = [public.Holding(account, asset, amount)]
-    mined = stage.exchange.claim(
-        stage.traders[account], 0, account, asset, amount, public.withdrawal_path(listed, 0)
-    )
+    mined = stage.exchange.claim(stage.traders[account], 0, account, asset, amount, public.withdrawal_path(listed, 0))
     stage.gas["claim"] = mined.gas_used
     return mined
 

@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from web3.exceptions import Web3RPCError
 
 from commitments.state import balance_slot, leaf_index
 from contracts.chain import serve
 from contracts.errors import RevertedError
 from contracts.records import HeadChecked, Progress
+from contracts.transactions import Sender
 from proofs.statement import public
 from proofs.statement.settlement import Statement, prove, split_proof, verification_key
 from proofs.statement.witness.execute import Execution, execute
@@ -29,6 +31,7 @@ from .attacks import ATTACKS, Attack
 from .settlement import (
     DEPOSIT,
     MISS_FEE,
+    OPERATOR,
     TRADERS,
     UNIT,
     UNREVEALED,
@@ -47,6 +50,9 @@ TOLERANCE = 0.02
 SETTLEMENT_GAS = 15_000_000
 TRANSACTION_GAS = 16_777_216
 TRANSACTION_BYTES = 128 * 1024
+
+GRINDS = {"LookupPow", "BatchPow", "QueryPow"}
+"""With another transcript every grind fails, but one in 2^bits passes by chance: then the next one tells."""
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +174,7 @@ def test_a_proof_for_other_public_data_is_refused(stage: Stage, honest: Honest) 
     last = (*first[-1][:3], first[-1][3] + 1, *first[-1][4:])
     claimed = replace(honest.statement, public_data=bytes(data), messages=(*first[:-1], last))
     reason = python_error(claimed, honest.proof)
-    assert reason == "LookupPow"
+    assert reason in GRINDS
     assert _opened(stage, claimed, honest.proof) == reason
 
 
@@ -269,6 +275,17 @@ def test_the_settlement_keeps_to_the_limits(stage: Stage, done: Done) -> None:
         assert mined.calldata_bytes + 256 <= TRANSACTION_BYTES
 
 
+def test_the_chain_enforces_the_gas_limit_of_a_transaction(stage: Stage) -> None:
+    """So that what was settled above would have been refused, had it taken more."""
+    beyond = replace(stage.operator.profile, max_transaction_gas=TRANSACTION_GAS + 1)
+    sender = Sender(stage.exchange.w3, OPERATOR, beyond)
+    before = stage.exchange.w3.eth.block_number
+    with pytest.raises(Web3RPCError):
+        sender.send(sender.address, b"", TRANSACTION_GAS + 1)
+    assert stage.exchange.w3.eth.block_number == before
+    sender.execute(sender.address, b"", TRANSACTION_GAS)
+
+
 def test_the_withdrawal_is_claimed_once(stage: Stage, done: Done) -> None:
     token, owner = stage.tokens[0], stage.traders[6]
     before = token.balance_of(owner.address)
@@ -288,12 +305,13 @@ def test_a_settled_epoch_cannot_be_settled_again(stage: Stage, done: Done) -> No
     assert refused.value.error == "UnknownTicket"
 
 
-def test_the_steps_take_the_gas_of_the_snapshot(stage: Stage, done: Done) -> None:
+def test_no_step_takes_more_gas_than_the_snapshot(stage: Stage, done: Done) -> None:
     if "claim" not in stage.gas:
         claim_withdrawal(stage, done.execution)
     snapshot = json.loads(SNAPSHOT.read_text())
     assert set(stage.gas) == set(snapshot)
-    assert stage.gas == {step: pytest.approx(gas, rel=TOLERANCE) for step, gas in snapshot.items()}
+    dearer = {step: (gas, snapshot[step]) for step, gas in stage.gas.items() if gas > (1 + TOLERANCE) * snapshot[step]}
+    assert dearer == {}, "explain the rise and run scripts/gas_snapshot.py"
 
 
 # -- the next batch
@@ -309,11 +327,9 @@ def test_the_settled_proof_is_refused_for_the_next_batch(stage: Stage, done: Don
     data = bytearray(done.statement.public_data)
     data[7] = 1
     parsed = public.decode(bytes(data), counts=[count], markets=2, assets=3)
-    claimed = replace(
-        done.statement, public_data=bytes(data), messages=tuple(public.public_messages(parsed, known))
-    )
+    claimed = replace(done.statement, public_data=bytes(data), messages=tuple(public.public_messages(parsed, known)))
     signature = stage.signature(1, UNREVEALED, done.execution.missing[-1].commitment)
     head = split_proof(0, done.proof)[0]
     reason = python_error(claimed, done.proof)
-    assert reason == "LookupPow"
+    assert reason in GRINDS
     assert stage.opening_error(bytes(data), b"", signature, head) == reason

@@ -16,6 +16,9 @@ from sealbook.export import decode_export
 
 Change = Callable[[dict[str, Any]], None]
 
+GRINDS = ["lookup_pow", "batch_pow", "query_pow"]
+"""With another transcript every grind fails, but one in 2^bits passes by chance: then the next one tells."""
+
 
 def flip(data: dict[str, Any], name: str, position: int) -> None:
     """Change one byte of a hex field."""
@@ -90,7 +93,7 @@ def test_a_flipped_byte_of_the_proof_is_refused(exported: bytes, fraction: float
     assert list(failed(findings)) == ["proof"]
     assert not findings.accepted
     reason = failed(findings)["proof"].split(":")[0]
-    expected = {0.0: ["lookup_pow"], 0.03: ["ood_pow", "constraints", "batch_pow", "query_pow"]}
+    expected = {0.0: GRINDS, 0.03: ["ood_pow", "constraints", "batch_pow", "query_pow"]}
     assert reason in expected.get(fraction, ["merkle", "fri_merkle", "query_pow", "batch_pow", "element"])
 
 
@@ -125,8 +128,9 @@ def test_a_changed_fact_of_l1_is_refused_by_the_proof(exported: bytes, path: tup
 
     reasons = failed(judged(exported, change))
     assert reasons.keys() == ({"proof", "signatures"} if path == ("chain_id",) else {"proof"})
-    assert reasons["proof"].startswith("lookup_pow: ")
-    assert reasons["proof"].endswith("(the proof was made for other public data, or its beginning is damaged)")
+    assert reasons["proof"].partition(":")[0] in GRINDS
+    if reasons["proof"].startswith("lookup_pow: "):
+        assert reasons["proof"].endswith("(the proof was made for other public data, or its beginning is damaged)")
 
 
 def test_changed_public_data_are_refused(exported: bytes) -> None:
@@ -255,7 +259,8 @@ def test_a_rejected_proof_is_exit_status_1(exported: bytes, tmp_path: Path, caps
     shown = json.loads(capsys.readouterr().out)
     assert shown["verdict"] == "rejected"
     assert main(["verify", str(path)]) == 1
-    assert "rejected: proof: lookup_pow: " in capsys.readouterr().out
+    shown_text = capsys.readouterr().out
+    assert any(f"rejected: proof: {grind}: " in shown_text for grind in GRINDS)
 
 
 def test_no_verdict_without_an_accepted_proof() -> None:
