@@ -167,9 +167,7 @@ class KeyTree:
 
     # -- cache file
 
-    def save(
-        self, path: Path, passphrase: str | None = None, entropy: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def save(self, path: Path, passphrase: str | None = None, entropy: Callable[[int], bytes] = os.urandom) -> None:
         """Write the cache file atomically, readable by its owner only; encrypted with a passphrase."""
         kind = _PLAIN if passphrase is None else _ENCRYPTED
         header = _HEADER.pack(_MAGIC, self._seed.fingerprint, self.venue, self.first, self.log_size, kind)

@@ -106,9 +106,7 @@ class Certificate:
         return self.demand, self.supply
 
 
-def build_certificate(
-    market: Market, orders: Sequence[Order], price: Ticks | None, draw: int = 0
-) -> Certificate:
+def build_certificate(market: Market, orders: Sequence[Order], price: Ticks | None, draw: int = 0) -> Certificate:
     """The certificate for the clearing price of a book (None: no trade).
 
     It is built for any price, right or wrong, and proves nothing until `check_certificate` accepts it.
@@ -117,9 +115,7 @@ def build_certificate(
         # Above the highest buy nothing is demanded; without trade nothing is supplied at or below it.
         pivot = max((order.price for order in orders if order.side is Side.BUY), default=market.lower - 1)
         sums = _sums(orders, pivot)
-        return Certificate(
-            False, pivot, *sums, Direction.NONE, 0, Imbalance.NONE, Tie.NONE, Side.BUY, 0, 0, 0
-        )
+        return Certificate(False, pivot, *sums, Direction.NONE, 0, Imbalance.NONE, Tie.NONE, Side.BUY, 0, 0, 0)
     better_buys, buys_at, better_sells, sells_at = _sums(orders, price)
     demand, supply = better_buys + buys_at, better_sells + sells_at
     surplus, volume = demand - supply, min(demand, supply)
@@ -131,11 +127,7 @@ def build_certificate(
     neighbour = _neighbour(orders, price, direction)
     tie = Tie.NONE
     if imbalance is not Imbalance.NONE:
-        beside = (
-            (better_buys, supply + neighbour)
-            if direction is Direction.UP
-            else (demand + neighbour, better_sells)
-        )
+        beside = (better_buys, supply + neighbour) if direction is Direction.UP else (demand + neighbour, better_sells)
         if volume != min(beside):
             tie = Tie.VOLUME
         elif abs(surplus) != abs(beside[0] - beside[1]):
@@ -172,8 +164,7 @@ def check_certificate(
     check_orders(market, orders)
     claimed = certificate
     _require(
-        (claimed.buys_better, claimed.buys_at, claimed.sells_better, claimed.sells_at)
-        == _sums(orders, claimed.pivot),
+        (claimed.buys_better, claimed.buys_at, claimed.sells_better, claimed.sells_at) == _sums(orders, claimed.pivot),
         "sums",
         "not the sums of the admitted orders around the pivot",
     )
@@ -253,9 +244,7 @@ def _neighbour(orders: Sequence[Order], pivot: Ticks, direction: Direction) -> L
     if direction is Direction.NONE:
         return 0
     side = Side.SELL if direction is Direction.UP else Side.BUY
-    return sum(
-        order.quantity for order in orders if order.side is side and order.price == pivot + direction.value
-    )
+    return sum(order.quantity for order in orders if order.side is side and order.price == pivot + direction.value)
 
 
 def _require(holds: bool, clause: str, reason: str) -> None:

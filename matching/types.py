@@ -96,9 +96,7 @@ def check_orders(market: Market, orders: Sequence[Order]) -> None:
     totals = {Side.BUY: 0, Side.SELL: 0}
     for index, order in enumerate(orders):
         if not market.lower <= order.price <= market.upper:
-            raise PriceError(
-                f"orders[{index}].price", f"{order.price} is not in [{market.lower}, {market.upper}]"
-            )
+            raise PriceError(f"orders[{index}].price", f"{order.price} is not in [{market.lower}, {market.upper}]")
         if not 0 < order.quantity < TOTAL_LIMIT:
             raise QuantityError(f"orders[{index}].quantity", f"{order.quantity} is not in [1, 2^31)")
         totals[order.side] += order.quantity

@@ -179,8 +179,7 @@ def _signatures(venue: int) -> dict[str, Any]:
         "reason": "no such market",
         "challenge": _hex(challenge),
         "messages": {
-            name: {"digest": _hex(digest), "signature": _hex(key.sign(digest))}
-            for name, digest in digests.items()
+            name: {"digest": _hex(digest), "signature": _hex(key.sign(digest))} for name, digest in digests.items()
         },
     }
 

@@ -104,9 +104,7 @@ def check_query(
     }
     value = reduced[vk.log_domain]
     log_rows = vk.log_domain
-    for round_number, (log_arity, beta, opening) in enumerate(
-        zip(vk.rounds, betas, query.rounds, strict=True)
-    ):
+    for round_number, (log_arity, beta, opening) in enumerate(zip(vk.rounds, betas, query.rounds, strict=True)):
         where = f"query {number}, round {round_number}"
         log_rows -= log_arity
         position = index & ((1 << log_arity) - 1)

@@ -82,9 +82,7 @@ def permutation_constraints(
     yield row.last * (terminal - local[0] - row_sum)
 
 
-def public_sum(
-    layer: FieldLayer[E], challenges: BusChallenges[E], messages: Sequence[tuple[int, Sequence[int]]]
-) -> E:
+def public_sum(layer: FieldLayer[E], challenges: BusChallenges[E], messages: Sequence[tuple[int, Sequence[int]]]) -> E:
     """``sum(1 / (prefix[bus] - fingerprint))`` over messages given as (bus of the tape, base fields)."""
     total = layer.zero
     for index, (bus, fields) in enumerate(messages):

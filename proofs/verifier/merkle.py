@@ -20,9 +20,7 @@ class Digests(Protocol):
     def __getitem__(self, index: int, /) -> bytes: ...
 
 
-def opens(
-    cap: Digests, log_height: int, index: int, leaves: Mapping[int, bytes], path: Sequence[bytes]
-) -> bool:
+def opens(cap: Digests, log_height: int, index: int, leaves: Mapping[int, bytes], path: Sequence[bytes]) -> bool:
     """Whether the leaf hashes at ``index`` lead to the cap.
 
     ``leaves`` maps a log2 height to the leaf hash of the matrices of that height; ``path`` holds the siblings

@@ -56,9 +56,7 @@ class ReferenceLayer:
             raise ZeroDivisionError("zero has no inverse")
         return element.inv()
 
-    def linear_form(
-        self, weights: Sequence[GoldilocksExtension], /
-    ) -> Callable[[Sequence[int]], GoldilocksExtension]:
+    def linear_form(self, weights: Sequence[GoldilocksExtension], /) -> Callable[[Sequence[int]], GoldilocksExtension]:
         def apply(row: Sequence[int]) -> GoldilocksExtension:
             terms = (weight * value for weight, value in zip(weights, row, strict=True))
             return reduce(GoldilocksExtension.__add__, terms, self.zero)

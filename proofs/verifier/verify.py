@@ -90,9 +90,7 @@ def verify_on(
     head = parse_head(layer, vk, head_bytes)
 
     challenges = run_transcript(layer, vk, context, head)
-    buses = BusChallenges.derive(
-        challenges.lookup_alpha, challenges.lookup_beta, vk.widest_message, vk.bus_order
-    )
+    buses = BusChallenges.derive(challenges.lookup_alpha, challenges.lookup_beta, vk.widest_message, vk.bus_order)
     check_buses(layer, buses, head, messages)
     terminals = iter(head.terminals.values)
     for number, shape in enumerate(vk.tables):
@@ -220,14 +218,10 @@ def check_table(
         raise ProofRejected(Reason.CONSTRAINTS, f"table {number}")
 
 
-def _table_openings(
-    vk: VerificationKey, head: Head[E], table: int
-) -> dict[str, list[tuple[tuple[E, ...], ...]]]:
+def _table_openings(vk: VerificationKey, head: Head[E], table: int) -> dict[str, list[tuple[tuple[E, ...], ...]]]:
     """The opened values of one table: tree name -> matrices -> points -> columns."""
     return {
-        tree.name: [
-            points for matrix, points in zip(tree.matrices, opened, strict=True) if matrix.table == table
-        ]
+        tree.name: [points for matrix, points in zip(tree.matrices, opened, strict=True) if matrix.table == table]
         for tree, opened in zip(vk.trees, head.opened, strict=True)
     }
 

@@ -171,9 +171,7 @@ def parse_verification_key(data: bytes) -> VerificationKey:
     reader.require(num_queries > 0, "no queries")
     reader.require(len(sections) == len(tape.tables), "table count differs from the tape's")
     reader.require(len(prefixes) == len(tape.bus_widths), "bus count differs from the tape's")
-    tables = tuple(
-        _check_table(reader, table, *section) for table, section in zip(tape.tables, sections, strict=True)
-    )
+    tables = tuple(_check_table(reader, table, *section) for table, section in zip(tape.tables, sections, strict=True))
     _check_buses(reader, tape, prefixes, widest_message)
     _check_heights(reader, tables, log_blowup, cap_height, log_final_poly, log_domain, rounds)
     return VerificationKey(
@@ -227,12 +225,8 @@ def _check_buses(reader: Reader, tape: Tape, prefixes: tuple[int, ...], widest_m
     """Used buses must have the prefixes 0, 1, ... once each; the widest of them sets the prefix spacing."""
     used = {message.bus for table in tape.tables for message in table.messages}
     reader.require(len(used) > 0, "no table sends a message")
-    reader.require(
-        all((prefixes[b] != UNUSED_BUS) == (b in used) for b in range(len(prefixes))), "unused bus"
-    )
-    reader.require(
-        sorted(prefixes[b] for b in used) == list(range(len(used))), "bus prefixes are not 0, 1, ..."
-    )
+    reader.require(all((prefixes[b] != UNUSED_BUS) == (b in used) for b in range(len(prefixes))), "unused bus")
+    reader.require(sorted(prefixes[b] for b in used) == list(range(len(used))), "bus prefixes are not 0, 1, ...")
     reader.require(widest_message == max(tape.bus_widths[b] for b in used), "widest message differs")
 
 

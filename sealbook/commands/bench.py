@@ -12,9 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ..bench.process import Report, run_isolated
 from proofs.params import MAX_ENTRIES
 
+from ..bench.process import Report, run_isolated
 from ..errors import BenchError
 
 __all__ = ["JOBS", "add_parser", "run"]

@@ -65,12 +65,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", default="-", help="input; standard input if absent or -"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="accepted for uniformity: the output is always JSON"
-    )
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="input; standard input if absent or -")
+    parser.add_argument("--json", action="store_true", help="accepted for uniformity: the output is always JSON")
     parser.set_defaults(run=run)
     return parser
 
@@ -156,9 +152,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> None:
 def _clear_book(book: BookLine) -> bytes:
     market = Market(book.lower, book.upper, book.reference)
     count = len(book.orders)
-    sides = np.fromiter(
-        (Side.BUY if order[0] == "buy" else Side.SELL for order in book.orders), np.int64, count
-    )
+    sides = np.fromiter((Side.BUY if order[0] == "buy" else Side.SELL for order in book.orders), np.int64, count)
     prices = np.fromiter((order[1] for order in book.orders), np.int64, count)
     quantities = np.fromiter((order[2] for order in book.orders), np.int64, count)
     result = clear_arrays(market, sides, prices, quantities)

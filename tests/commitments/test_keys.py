@@ -40,21 +40,15 @@ def test_tree_and_paths(log_size: int) -> None:
         assert key.position == batch - first
         assert key.secret == derive_secret(SEED, VENUE, batch)
         assert verify_path(tree.root, key_leaf(key.secret, VENUE, batch), key.position, key.path, KEY_DEPTH)
-        assert not verify_path(
-            tree.root, key_leaf(key.secret, VENUE, batch + 1), key.position, key.path, KEY_DEPTH
-        )
+        assert not verify_path(tree.root, key_leaf(key.secret, VENUE, batch + 1), key.position, key.path, KEY_DEPTH)
     if log_size <= KEEP_HEIGHT:
         sparse = MerkleTree(KEY_DEPTH)
-        sparse.set(
-            {i: key_leaf(derive_secret(SEED, VENUE, first + i), VENUE, first + i) for i in range(count)}
-        )
+        sparse.set({i: key_leaf(derive_secret(SEED, VENUE, first + i), VENUE, first + i) for i in range(count)})
         assert tree.root == sparse.root
 
 
 def test_a_secret_depends_on_seed_venue_and_absolute_batch() -> None:
-    assert (
-        KeyTree.generate(SEED, VENUE, 8, 3).key(9).secret == KeyTree.generate(SEED, VENUE, 9, 1).key(9).secret
-    )
+    assert KeyTree.generate(SEED, VENUE, 8, 3).key(9).secret == KeyTree.generate(SEED, VENUE, 9, 1).key(9).secret
     assert len({derive_secret(s, v, b) for s in (SEED, OTHER) for v in (1, 2) for b in (1, 2)}) == 8
 
 

@@ -70,9 +70,7 @@ def test_forms_agree_at_random(orders: list[Order], center: int, draw: int) -> N
 @given(st.data())
 def test_wide_grids_agree(data: st.DataObject) -> None:
     wide = st.sampled_from([1, 2, 10**9, TOP - 1, TOP]) | st.integers(1, TOP)
-    orders = data.draw(
-        st.lists(st.builds(Order, st.sampled_from(Side), wide, st.integers(1, 2**26)), max_size=12)
-    )
+    orders = data.draw(st.lists(st.builds(Order, st.sampled_from(Side), wide, st.integers(1, 2**26)), max_size=12))
     market = Market(1, TOP, data.draw(wide))
     outcome = reference.clear(market, orders, 7)
     assert fast.clear(market, orders, 7) == outcome
@@ -81,9 +79,7 @@ def test_wide_grids_agree(data: st.DataObject) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.dictionaries(st.integers(2, 30), book_orders.filter(bool), max_size=6), st.data())
-def test_ladder_agrees_after_additions_and_removals(
-    bundles: dict[int, list[Order]], data: st.DataObject
-) -> None:
+def test_ladder_agrees_after_additions_and_removals(bundles: dict[int, list[Order]], data: st.DataObject) -> None:
     market = Market(5, 14, 9)
     ladder = Ladder(market)
     for account, orders in bundles.items():

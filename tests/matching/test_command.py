@@ -23,9 +23,7 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 def test_lines_in_lines_out(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     source = tmp_path / "books"
-    source.write_text(
-        HEAD + ',"orders":[["buy",6,3],["sell",4,2]]}\n\n{\n' + HEAD + ',"orders":[["buy",6,3]]}'
-    )
+    source.write_text(HEAD + ',"orders":[["buy",6,3],["sell",4,2]]}\n\n{\n' + HEAD + ',"orders":[["buy",6,3]]}')
     assert clear.run(parse(str(source), "--json")) == 1
     answers = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert answers[0] == {"price": 6, "volume": 2, "surplus": 1, "fills": [2, 2]}

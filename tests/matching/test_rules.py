@@ -17,9 +17,7 @@ BUY, SELL, WITHDRAWAL = EntryKind.BUY, EntryKind.SELL, EntryKind.WITHDRAWAL
 
 
 @given(st.lists(st.integers(1, 2**26), min_size=1, max_size=30), st.data(), st.integers(0, 2**32 - 1))
-def test_shares_are_floor_or_ceiling_and_sum_exactly(
-    wanted: list[int], data: st.DataObject, draw: int
-) -> None:
+def test_shares_are_floor_or_ceiling_and_sum_exactly(wanted: list[int], data: st.DataObject, draw: int) -> None:
     available = data.draw(st.integers(0, sum(wanted)))
     fills = ration(wanted, available, draw)
     assert sum(fills) == available

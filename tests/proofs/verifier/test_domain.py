@@ -62,10 +62,7 @@ def test_quotient_is_recomposed_from_its_chunks(layer: Any, log_chunks: int) -> 
     generator = generator_of_order(LOG_SIZE + log_chunks)
     chunks = []
     for i in range(count):
-        coset = [
-            GENERATOR * pow(generator, i, P) * pow(generator_of_order(LOG_SIZE), k, P) % P
-            for k in range(size)
-        ]
+        coset = [GENERATOR * pow(generator, i, P) * pow(generator_of_order(LOG_SIZE), k, P) % P for k in range(size)]
         values = [sum(c * pow(x, e, P) for e, c in enumerate(coefficients)) % P for x in coset]
         chunks.append(_interpolate_at(layer, coset, values, point))
     assert recompose_quotient(layer, LOG_SIZE, chunks, point) == _evaluate(layer, coefficients, point)

@@ -55,9 +55,7 @@ def test_constraints_vanish_on_an_honest_row_and_only_there(layer: Any) -> None:
     def fraction(number: int) -> Any:
         message = messages[number]
         count = layer.zero - nodes[message.count] if message.receive else nodes[message.count]
-        return count * layer.inverse(
-            buses.denominator(layer, message.bus, [nodes[f] for f in message.fields])
-        )
+        return count * layer.inverse(buses.denominator(layer, message.bus, [nodes[f] for f in message.fields]))
 
     fractions = [fraction(1) + fraction(3), fraction(0), fraction(2)]
     accumulator = _random(layer, rng)
@@ -65,9 +63,7 @@ def test_constraints_vanish_on_an_honest_row_and_only_there(layer: Any) -> None:
     row = Selectors(*(_random(layer, rng) for _ in range(4)))
 
     def constraints(local: list[Any], after: Any, terminal: Any) -> list[Any]:
-        return list(
-            permutation_constraints(layer, buses, columns, messages, nodes, row, local, [after], terminal)
-        )
+        return list(permutation_constraints(layer, buses, columns, messages, nodes, row, local, [after], terminal))
 
     honest = constraints([accumulator, *fractions], following, following)
     assert honest == [layer.zero] * 3 + [row.first * accumulator, layer.zero, layer.zero]

@@ -25,12 +25,8 @@ def _leaves(heights: tuple[int, ...]) -> dict[int, list[bytes]]:
     return {h: [keccak256(bytes([h, i])) for i in range(1 << h)] for h in heights}
 
 
-@pytest.mark.parametrize(
-    ("heights", "cap_height"), [((4,), 0), ((4,), 2), ((4, 3, 1), 1), ((4, 2), 2), ((3,), 3)]
-)
-def test_every_honest_opening_is_accepted_and_every_change_rejected(
-    heights: tuple[int, ...], cap_height: int
-) -> None:
+@pytest.mark.parametrize(("heights", "cap_height"), [((4,), 0), ((4,), 2), ((4, 3, 1), 1), ((4, 2), 2), ((3,), 3)])
+def test_every_honest_opening_is_accepted_and_every_change_rejected(heights: tuple[int, ...], cap_height: int) -> None:
     log_height = heights[0]
     leaves = _leaves(heights)
     levels = _build(leaves, log_height)

@@ -45,9 +45,7 @@ class Builder:
 
     def encode(self) -> bytes:
         out = struct.pack(f">HH{len(self.constants)}Q", self.width, len(self.constants), *self.constants)
-        out += struct.pack(">H", len(self.operations)) + b"".join(
-            struct.pack(">BHH", *o) for o in self.operations
-        )
+        out += struct.pack(">H", len(self.operations)) + b"".join(struct.pack(">BHH", *o) for o in self.operations)
         out += struct.pack(f">H{len(self.asserts)}H", len(self.asserts), *self.asserts)
         out += struct.pack(">H", len(self.messages))
         for bus, sign, weight, count, fields in self.messages:
@@ -156,9 +154,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("heights", "parameters"), SHAPES)
-def test_honest_proofs_are_accepted(
-    heights: tuple[int, int, int, int], parameters: dict[str, int], layer: Any
-) -> None:
+def test_honest_proofs_are_accepted(heights: tuple[int, int, int, int], parameters: dict[str, int], layer: Any) -> None:
     statement = _statement(*heights)
     public = np.array([[bus, *fields] for bus, fields in statement.messages], dtype=np.uint64)
     assert native.check(statement.tape, statement.traces, public) == ([], [])
@@ -187,9 +183,7 @@ def test_honest_proofs_are_accepted(
         (3, 0, 3, 3, Reason.BUS, "do not sum to zero"),
     ],
 )
-def test_forged_traces_are_rejected(
-    table: int, row: int, column: int, value: int, reason: Reason, detail: str
-) -> None:
+def test_forged_traces_are_rejected(table: int, row: int, column: int, value: int, reason: Reason, detail: str) -> None:
     statement = _statement(6, 6, 5, 6)
     vk = native.setup(statement.tape, statement.log_heights, _parameters())
     traces = [trace.copy() for trace in statement.traces]
@@ -200,9 +194,7 @@ def test_forged_traces_are_rejected(
     assert rejected.value.reason is reason
 
 
-def _forged(
-    statement: Statement, traces: list[Trace], messages: list[tuple[int, tuple[int, ...]]]
-) -> ProofRejected:
+def _forged(statement: Statement, traces: list[Trace], messages: list[tuple[int, tuple[int, ...]]]) -> ProofRejected:
     vk = native.setup(statement.tape, statement.log_heights, _parameters())
     with pytest.raises(ProofRejected) as rejected:
         verify(vk, CONTEXT, messages, native.prove(vk, CONTEXT, traces))

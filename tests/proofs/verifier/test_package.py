@@ -35,7 +35,5 @@ ours = [m for m in sys.modules if m.split(".")[0] in ("proofs", "commitments", "
 print(sorted(m for m in ours if not m.startswith("proofs.verifier")))
 """
     root = Path(__file__).parents[3]
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
-    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert result.stdout.strip() == "['proofs']"

@@ -31,9 +31,7 @@ MODULE = sys.modules[verify_function.__module__]
 
 def _run(example: Example, layer: Any = FAST, **changes: Any) -> Verified:
     changed = replace(example, **changes)
-    return verify_on(
-        layer, changed.vk, changed.context, unpack_messages(example.vk, changed.messages), changed.proof
-    )
+    return verify_on(layer, changed.vk, changed.context, unpack_messages(example.vk, changed.messages), changed.proof)
 
 
 def _reason(action: Callable[[], object]) -> Reason:
@@ -78,9 +76,7 @@ def test_lengths_are_the_examples(tiny: Example) -> None:
     )
 
 
-def test_intermediate_values_are_the_examples(
-    tiny: Example, layer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_intermediate_values_are_the_examples(tiny: Example, layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     digests: list[str] = []
 
     def recording(data: bytes) -> bytes:
@@ -122,8 +118,7 @@ def test_public_messages_are_what_the_proof_balances(tiny: Example) -> None:
 
 def test_fixed_width_integers_do_not_overflow(tiny: Example) -> None:
     messages: Any = [
-        (np.uint8(bus), np.array(fields, np.uint64))
-        for bus, fields in unpack_messages(tiny.vk, tiny.messages)
+        (np.uint8(bus), np.array(fields, np.uint64)) for bus, fields in unpack_messages(tiny.vk, tiny.messages)
     ]
     assert verify(tiny.vk, tiny.context, messages, tiny.proof).messages == 2
 
@@ -338,9 +333,7 @@ def test_query_point_and_fold_point(tiny: Example, fixed_challenges: Challenges[
     check_query(FAST, vk, head, claims, drawn.betas, 0, index, query)
     point = FAST.lift(committed_point(index >> 2, 8))
     hit = {**claims, 8: tuple(replace(claim, point=point) for claim in claims[8])}
-    assert (
-        _reason(lambda: check_query(FAST, vk, head, hit, drawn.betas, 0, index, query)) is Reason.QUERY_POINT
-    )
+    assert _reason(lambda: check_query(FAST, vk, head, hit, drawn.betas, 0, index, query)) is Reason.QUERY_POINT
 
     on_row = FAST.lift(committed_point(index, 10) * pow(GENERATOR, -1, P) % P)
     betas = (on_row, *drawn.betas[1:])

@@ -53,11 +53,7 @@ class Key:
     )
 
     def encode(self) -> bytes:
-        tape = (
-            b"SBT1"
-            + bytes([len(self.bus_widths), *self.bus_widths, len(self.tables)])
-            + b"".join(self.tables)
-        )
+        tape = b"SBT1" + bytes([len(self.bus_widths), *self.bus_widths, len(self.tables)]) + b"".join(self.tables)
         out = self.magic + bytes([*self.parameters, *self.grinding, self.log_domain])
         out += bytes([len(self.rounds), *self.rounds, self.widest, len(self.prefixes), *self.prefixes])
         out += bytes([len(self.heights)])
@@ -84,10 +80,7 @@ def test_shape_and_lengths_follow() -> None:
     random, main, quotient, permutation = vk.trees
     assert random.matrices == (Matrix(0, 9, 4, 1), Matrix(1, 11, 4, 1), Matrix(2, 9, 4, 1))
     assert main.matrices == (Matrix(0, 9, 5, 1), Matrix(1, 11, 7, 2), Matrix(2, 9, 3, 1))
-    assert (
-        quotient.matrices
-        == (Matrix(0, 9, 4, 1),) * 4 + (Matrix(1, 11, 4, 1),) * 8 + (Matrix(2, 9, 4, 1),) * 4
-    )
+    assert quotient.matrices == (Matrix(0, 9, 4, 1),) * 4 + (Matrix(1, 11, 4, 1),) * 8 + (Matrix(2, 9, 4, 1),) * 4
     assert permutation.matrices == (Matrix(0, 9, 8, 2), Matrix(1, 11, 6, 2))
     assert main.groups == (Group(11, (1,), 7), Group(9, (0, 2), 8))
     assert quotient.groups == (Group(11, tuple(range(4, 12)), 32), Group(9, (0, 1, 2, 3, 12, 13, 14, 15), 32))
