@@ -121,6 +121,7 @@ contract EpochStatementFuzz is FuzzTest {
         (uint64 a, uint64 b, uint64 c) = (field(messages, m, 1), field(messages, m, 2), field(messages, m, 3));
         if (tag == 7) {
             require(a < 2 && b > 1 && b < 1 << 20 && field(messages, m, 7) < 2, "missing");
+            require(field(messages, m, 7) == 0 || four(messages, m, 3) != 0, "a cancellation charged");
             for (uint256 i = 3; i < 7; ++i) {
                 require(field(messages, m, i) < P, "commitment");
             }
@@ -222,6 +223,26 @@ contract EpochStatementFuzz is FuzzTest {
         data = abi.encodePacked(data, tail);
         // what is cut and continued otherwise may by chance be whole again, and is then written back
         if (acceptedOrRefused(data, entries, known)) require(tail.length > 0 || data.length == whole, "cut short");
+    }
+
+    /// A cancellation is signed as a commitment of zero, and its signature charges nobody.
+    function testFuzz_noCommitmentIsNotCharged(uint256 seed, bool second, uint24 account, uint256 commitment, bool charged)
+        external
+        view
+    {
+        Source memory source = Source(seed);
+        EpochStatement.Inputs memory known = inputs(source);
+        bytes memory entries = queueEntries(source, known);
+        if (commitment & 1 == 0) commitment = 0;
+        account = uint24(within(account, 2, (1 << 20) - 1));
+        bytes memory data = abi.encodePacked(FIRST, uint8(3), uint8(0), digest(source), new bytes(32), uint16(1));
+        data = abi.encodePacked(data, second, account, commitment, charged, holdings(source, 0), holdings(source, 1));
+        bool canonical = true;
+        for (uint256 i = 0; i < 4; ++i) {
+            canonical = canonical && uint64(commitment >> (64 * i)) < P;
+        }
+        bool expected = canonical && (commitment != 0 || !charged);
+        require(acceptedOrRefused(data, entries, known) == expected, "charged");
     }
 
     function testFuzz_anyBytesAreRefusedOrWrittenBack(uint256 seed, bytes calldata data, bytes calldata entries)

@@ -22,7 +22,8 @@ Run the whole main job on this machine, with nothing faked: a development chain 
 of their own, eight traders and two market makers as SDK clients over WebSockets, registrations and deposits, seven
 batches in four epochs on two markets, each proven and settled by the contract; a rationed level, a batch without
 trade, a missed reveal, a node killed and restarted, a withdrawal; then an operator who cheats, and the contract that
-refuses. It ends with a table of balances, compared with an independent recomputation. Exit status: 0, 1 if anything differs.
+refuses. It ends with a table of balances, compared with an independent recomputation.
+Exit status: 0, 1 if anything differs, 2 if the folder is not its own.
 """
 
 

@@ -222,6 +222,13 @@ class Stage:
     def _spent(self, step: str, mined: Mined) -> None:
         self.gas[step] = max(self.gas.get(step, 0), mined.gas_used)
 
+    @property
+    def unrevealed(self) -> Digest:
+        """The commitment of the charged leaf."""
+        leaf = self.batches[0].leaves[-1]
+        assert isinstance(leaf, MissingLeaf)
+        return leaf.commitment
+
     def mine(self, blocks: int) -> None:
         self.exchange.w3.provider.make_request("anvil_mine", [hex(blocks)])  # type: ignore[arg-type]
 

@@ -30,6 +30,7 @@ from ..proofs.verifier.regions import Region, regions
 from .attacks import ATTACKS, Attack
 from .settlement import (
     DEPOSIT,
+    IDLE,
     MISS_FEE,
     OPERATOR,
     TRADERS,
@@ -217,6 +218,29 @@ def test_a_settlement_with_queries_pending_is_refused(stage: Stage, head: HeadCh
     with pytest.raises(RevertedError) as refused:
         stage.exchange.settle(stage.operator, head.id, head.effects)
     assert refused.value.error == "QueriesPending"
+
+
+def test_a_signed_cancellation_charges_nobody(stage: Stage, honest: Honest) -> None:
+    """The account's own signature under a commitment of zero, listed as a missing reveal."""
+    commitment = b"".join(e.to_bytes(8, "big") for e in stage.unrevealed)
+    charged = commitment + b"\x01"
+    assert honest.statement.public_data.count(charged) == 1
+    data = honest.statement.public_data.replace(charged, bytes(32) + b"\x01")
+    signature = stage.signature(0, UNREVEALED, (0, 0, 0, 0))
+    head, _ = split_proof(0, honest.proof)
+    assert stage.opening_error(data, stage.queue_entries, signature, head) == "BadField"
+
+
+def test_a_charge_needs_the_accounts_signature_of_that_commitment(stage: Stage, honest: Honest) -> None:
+    head, _ = split_proof(0, honest.proof)
+    data, queue = honest.statement.public_data, stage.queue_entries
+    for signature in (
+        stage.signature(0, IDLE, stage.unrevealed),
+        stage.signature(1, UNREVEALED, stage.unrevealed),
+        stage.signature(0, UNREVEALED, (1, 2, 3, 4)),
+    ):
+        assert stage.opening_error(data, queue, signature, head) == "BadSignature"
+    assert stage.opening_error(data, queue, stage.signatures[:-1], head) == "WrongSignatureLength"
 
 
 def _opened(stage: Stage, statement: Statement, proof: bytes) -> str:
