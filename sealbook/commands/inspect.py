@@ -26,7 +26,7 @@ __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
 Verify settled batches from what the chain holds, trusting neither operator nor contract:
-  sealbook inspect batch 3 ...    the epoch that settled batch 3
+  sealbook inspect batch 3 ...    the epoch that settled batch 3 (a number alone is a batch: sealbook inspect 3)
   sealbook inspect epoch 1 ...    epoch 1
   sealbook inspect latest ...     the last settled epoch
   sealbook inspect key ...        the verification keys of all tiers, against this program's source
@@ -46,7 +46,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=KINDS, help="what to inspect")
+    parser.add_argument(
+        "what", type=_what, metavar="batch|epoch|latest|key", help="what to inspect, or a batch's number"
+    )
     parser.add_argument("number", type=_number, nargs="?", help="number of the batch or epoch")
     parser.add_argument("--rpc", metavar="URL", required=True, help="JSON-RPC endpoint of the chain")
     parser.add_argument("--contract", metavar="ADDR", required=True, help="address of the Exchange")
@@ -58,6 +60,12 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def _what(text: str) -> str:
+    if text not in KINDS and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, nor a batch's number")
+    return text
+
+
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
@@ -67,6 +75,10 @@ def _number(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """0 if everything holds, 1 if a check fails, 2 if nothing could be checked."""
     try:
+        if args.what not in KINDS:
+            if args.number is not None:
+                raise InspectError("number", f"two numbers: did you mean `inspect batch {args.what}`?")
+            args.what, args.number = "batch", _number(args.what)
         if (args.number is None) != (args.what in ("latest", "key")):
             wanted = "needs a number" if args.number is None else "takes no number"
             raise InspectError("number", f"`inspect {args.what}` {wanted}")

@@ -43,7 +43,10 @@ def test_the_general_help_names_every_command(capsys: pytest.CaptureFixture[str]
     [
         ([], "the following arguments are required: COMMAND"),
         (["inspect", "batch", "1"], "the following arguments are required: --rpc, --contract"),
-        (["inspect", "block", "1", "--rpc", "x", "--contract", "y"], "argument what: invalid choice: 'block'"),
+        (
+            ["inspect", "block", "1", "--rpc", "x", "--contract", "y"],
+            "'block' is none of batch, epoch, latest, key, nor a batch's number",
+        ),
         (["inspect", "batch", "-1", "--rpc", "x", "--contract", "y"], "'-1' is no number"),
         (["inspect", "batch", "1e3", "--rpc", "x", "--contract", "y"], "'1e3' is no number"),
         (["verify"], "the following arguments are required: FILE"),

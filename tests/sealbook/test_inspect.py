@@ -95,6 +95,8 @@ def test_what_is_exported_is_what_was_inspected(venue: SettledVenue, exported: b
     [
         (["epoch", "2"], "epoch: 2 is not settled; there are 2 epochs, from 0 on"),
         (["batch", "3"], "batch: 3 is not sealed; there are 3 batches, from 0 on"),
+        (["3"], "batch: 3 is not sealed; there are 3 batches, from 0 on"),
+        (["1", "2"], "number: two numbers: did you mean `inspect batch 1`?"),
         (["batch"], "number: `inspect batch` needs a number"),
         (["latest", "1"], "number: `inspect latest` takes no number"),
     ],
