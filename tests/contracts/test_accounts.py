@@ -215,7 +215,7 @@ def test_beacons(venue: Venue) -> None:
         ({"miss_fee": 2**62}, "missFee"),
         ({"fee_asset": 3}, "feeAsset"),
         ({"tiers": ()}, "tiers"),
-        ({"assets": (AssetConfig(None, 1),) * 15}, "assets"),
+        ({"max_count": 128, "assets": (AssetConfig(None, 1),) * 15}, "assets"),
         ({"assets": (AssetConfig(None, 0),) * 3}, "assets.unit"),
         ({"assets": (AssetConfig("0x" + "11" * 20, 1),) * 3}, "assets.token"),
         ({"markets": ()}, "markets"),
