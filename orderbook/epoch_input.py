@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from commitments.bundle import Entry, Kind
 from commitments.hashing import empty_roots
 from commitments.state import StateTree
 from commitments.types import COMMITMENT_DEPTH, SLOTS, STATE_DEPTH
 from proofs.params import FEE_ACCOUNT, INSURANCE_ACCOUNT
-from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.kinds import QueueKind
 from proofs.statement.public import BatchContext, EpochContext, MarketContext, draw
 from proofs.statement.public import QueueEntry as PublicQueueEntry
 from proofs.statement.witness.inputs import (
     BatchInput,
-    Entry,
     EpochInput,
     Leaf,
     Market,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-MODULUS: Final = 2**64 - 2**32 + 1
-"""Goldilocks: every value of a tape is an element of this prime field."""
+from commitments.types import MODULUS
+
+__all__ = ["MODULUS", "Expr", "Graph", "Node", "Op", "total"]
 
 
 class Op(IntEnum):

@@ -1,7 +1,8 @@
 """The one table of parameters of version 1 of the statement.
 
-Everything that sizes the statement is here: what a user may do per batch, what an epoch may hold, and the
-tiers of trace heights. The contract and the node read the same numbers (``docs/protocol.md``).
+Everything that sizes the statement is here: what a user may do per batch (kept where it is hashed, in
+:mod:`commitments.types`), what an epoch may hold, and the tiers of trace heights. The contract
+and the node read the same numbers (``docs/protocol.md``).
 """
 
 from __future__ import annotations
@@ -9,29 +10,49 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from commitments.types import (
+    ASSETS,
+    COMMITMENT_DEPTH,
+    FIRST_ACCOUNT,
+    KEY_DEPTH,
+    MAX_COUNT,
+    MAX_ENTRIES,
+    QUANTITY_CAP,
+    STATE_DEPTH,
+)
+
+__all__ = [
+    "ASSETS",
+    "COMMITMENT_DEPTH",
+    "FEE_ACCOUNT",
+    "FIRST_ACCOUNT",
+    "INSURANCE_ACCOUNT",
+    "KEY_DEPTH",
+    "MATRICES",
+    "MAX_BATCHES",
+    "MAX_COUNT",
+    "MAX_ENTRIES",
+    "MAX_MARKETS",
+    "MAX_QUEUE",
+    "PPM",
+    "PROOF",
+    "QUANTITY_CAP",
+    "STATE_DEPTH",
+    "TIERS",
+    "VERSION",
+    "ProofParameters",
+    "Tier",
+]
+
 VERSION: Final = 1
 
-COMMITMENT_DEPTH: Final = 8
-"""Depth of a batch's commitment tree."""
-MAX_COUNT: Final = 1 << COMMITMENT_DEPTH
-"""Most commitments in one batch."""
-STATE_DEPTH: Final = 24
-"""Depth of the state tree: 20 bits of account, 4 bits of slot."""
-KEY_DEPTH: Final = 20
-"""Depth of an account's one-time key tree."""
-MAX_ENTRIES: Final = 64
-"""Most entries in one bundle."""
-QUANTITY_CAP: Final = (2**31 - 1) // MAX_COUNT
-"""Most lots per bundle, market and side, so that a batch's totals stay below 2^31."""
 MAX_QUEUE: Final = 64
 """Most queue entries that apply before one batch (Q)."""
 MAX_BATCHES: Final = 16
 """Most batches in one epoch (K)."""
 MAX_MARKETS: Final = 16
-ASSETS: Final = 14
 FEE_ACCOUNT: Final = 0
 INSURANCE_ACCOUNT: Final = 1
-FIRST_ACCOUNT: Final = 2
 PPM: Final = 1_000_000
 
 

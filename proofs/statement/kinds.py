@@ -1,16 +1,8 @@
-"""Kinds of bundle entries and of queue entries, as they are hashed and published."""
+"""Kinds of queue entries, as they are published."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-
-class Kind(IntEnum):
-    """Kind of a bundle's entry."""
-
-    WITHDRAWAL = 1
-    BUY = 2
-    SELL = 3
 
 
 class QueueKind(IntEnum):

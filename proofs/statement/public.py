@@ -14,13 +14,13 @@ from typing import Final
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
+from commitments.types import MODULUS, Digest
+
 from ..params import MAX_BATCHES
 from .buses import Tag
 
-Digest = tuple[int, int, int, int]
 Message = tuple[int, ...]
 
-MODULUS: Final = 2**64 - 2**32 + 1
 WIDTH: Final = 13
 """Elements of a public message."""
 PUBLIC_BUS: Final = 3

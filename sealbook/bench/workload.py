@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from commitments import bundle as committed
+from commitments.bundle import Entry, Kind
 from commitments.hashing import empty_roots
 from commitments.keys import KeyTree, Seed
 from commitments.state import StateTree, balance_leaf, balance_slot, leaf_index
 from commitments.types import COMMITMENT_DEPTH, FIRST_ACCOUNT, KEY_SLOT, MODULUS, Digest
 from proofs.params import MAX_BATCHES, MAX_COUNT, MAX_ENTRIES
-from proofs.statement.kinds import Kind
 from proofs.statement.public import BatchContext, EpochContext, MarketContext, draw
-from proofs.statement.witness.inputs import BatchInput, Entry, EpochInput, Market, OpenedLeaf, Parameters
+from proofs.statement.witness.inputs import BatchInput, EpochInput, Market, OpenedLeaf, Parameters
 
 from ..errors import BenchError
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from commitments.bundle import Entry, Kind
 from proofs.params import FIRST_ACCOUNT
-from proofs.statement.kinds import Kind
 from proofs.statement.public import EpochContext
 from proofs.statement.settlement import Witness, assemble
 from proofs.statement.witness.clearing import clear, describe
 from proofs.statement.witness.execute import execute
-from proofs.statement.witness.inputs import BatchInput, Entry, EpochInput, Leaf, Market, OpenedLeaf
+from proofs.statement.witness.inputs import BatchInput, EpochInput, Leaf, Market, OpenedLeaf
 from proofs.statement.witness.rules import Auction, Order, Rules
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from proofs.statement.kinds import Kind
+from commitments.bundle import Entry, Kind
 from proofs.statement.witness.clearing import clear, describe
 from proofs.statement.witness.execute import Execution, execute
-from proofs.statement.witness.inputs import BatchInput, Entry, EpochInput, Market, OpenedLeaf
+from proofs.statement.witness.inputs import BatchInput, EpochInput, Market, OpenedLeaf
 from proofs.statement.witness.rules import Auction, Order, Rules
 
 from ..proofs.statement.attacks import fills_at

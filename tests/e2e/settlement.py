@@ -15,12 +15,14 @@ from typing import Any
 
 from eth_account import Account
 
-from commitments.bundle import Bundle
+from commitments.bundle import Bundle, Entry, Kind
 from commitments.bundle import Entry as BundleEntry
 from commitments.bundle import Kind as BundleKind
 from commitments.bundle import commitment as commit
+from commitments.hashing import compress_all
 from commitments.receipts import Domain, SigningKey
 from commitments.state import StateTree
+from commitments.types import Digest
 from contracts.deploy import Token
 from contracts.errors import RevertedError
 from contracts.exchange import EMPTY_COMMITMENTS, STEP_GAS, Exchange
@@ -29,14 +31,11 @@ from contracts.rpc import connect
 from contracts.transactions import REVERTS, Mined, Sender, decoded
 from proofs.params import KEY_DEPTH
 from proofs.statement import public
-from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.kinds import QueueKind
 from proofs.statement.settlement import Statement, Witness, assemble, prove, split_proof, verify_statement
 from proofs.statement.witness.execute import Execution, execute
-from proofs.statement.witness.forest import compress_all
 from proofs.statement.witness.inputs import (
     BatchInput,
-    Digest,
-    Entry,
     EpochInput,
     Leaf,
     Market,

@@ -9,6 +9,7 @@ from pathlib import Path
 from eth_account import Account
 
 from commitments import bundle as committed
+from commitments.bundle import Entry, Kind
 from commitments.hashing import empty_roots
 from commitments.keys import KeyTree, Seed
 from commitments.receipts import Domain, SigningKey
@@ -24,11 +25,10 @@ from contracts.transactions import Sender
 from contracts.verifier import WireProof
 from proofs import prover_api
 from proofs.statement import public
-from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.kinds import QueueKind
 from proofs.statement.settlement import Statement, build_witness, prove, verification_key
 from proofs.statement.witness.inputs import (
     BatchInput,
-    Entry,
     EpochInput,
     Leaf,
     Market,

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from commitments.bundle import Kind
+from commitments.hashing import compress_all, empty_roots
+from commitments.state import balance_slot
+from commitments.types import KEY_SLOT, ZERO, Digest
+
 from ...expression import MODULUS
 from ...params import (
     COMMITMENT_DEPTH,
@@ -14,12 +19,12 @@ from ...params import (
     STATE_DEPTH,
 )
 from ..buses import KEY_TREES, WITHDRAWAL_SLOT, Phase
-from ..kinds import Kind, QueueKind
+from ..kinds import QueueKind
 from ..program import clearing_program
 from .draft import Draft, Row
-from .forest import ZERO, Tree, compress_all, empty_roots, grow
-from .inputs import BatchInput, Digest, EpochInput, OpenedLeaf
-from .memory import KEY_SLOT, Memory, balance_slot, time
+from .forest import Tree, grow
+from .inputs import BatchInput, EpochInput, OpenedLeaf
+from .memory import Memory, time
 from .rules import Auction, Order, Rules
 
 
@@ -240,7 +245,7 @@ class _Executor:
                 rest -= debit
             if index % 2 == 0 and index + 1 < len(entries):
                 other = entries[index + 1]
-                row["second.code"] = other.kind + 256 * other.market + 65536 * other.price
+                row["second.code"] = other.code
                 row["second.quantity"] = other.quantity
             table.append(row)
             item.entries.append(row)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from commitments import _native
+from commitments.hashing import compress_all
+from commitments.types import ZERO, Digest
 
 from .draft import Draft
-from .inputs import Digest
-
-ZERO: Digest = (0, 0, 0, 0)
 
 
 @dataclass
@@ -27,22 +23,6 @@ class Tree:
     leaves: dict[int, tuple[Digest, Digest]]
     node: Callable[[int, int], Digest]
     root: tuple[Digest, Digest] = (ZERO, ZERO)
-
-
-def compress_all(left: Sequence[Digest], right: Sequence[Digest]) -> list[Digest]:
-    """Pairwise compressions, natively."""
-    if not left:
-        return []
-    out = _native.compress_many(np.array(left, dtype=np.uint64), np.array(right, dtype=np.uint64))
-    return [(a, b, c, d) for a, b, c, d in out.tolist()]
-
-
-def empty_roots(depth: int) -> list[Digest]:
-    """Roots of empty subtrees by height, 0 first."""
-    roots = [ZERO]
-    for _ in range(depth):
-        roots += compress_all(roots[-1:], roots[-1:])
-    return roots
 
 
 def grow(draft: Draft, trees: Sequence[Tree]) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..kinds import Kind, QueueKind
+from commitments.bundle import Entry
+from commitments.types import Digest
 
-Digest = tuple[int, int, int, int]
-"""Four canonical field elements."""
+from ..kinds import QueueKind
 
 
 class TreeView(Protocol):
@@ -48,16 +48,6 @@ class QueueEntry:
     account: int
     asset: int
     value: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a bundle. A withdrawal's ``market`` is its asset and its price is 0."""
-
-    kind: Kind
-    market: int
-    price: int
-    quantity: int
 
 
 @dataclass(frozen=True, slots=True)

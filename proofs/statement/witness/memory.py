@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from commitments.state import balance_slot
+from commitments.types import BALANCE_SLOT, KEY_SLOT, Digest
+
 from ...expression import MODULUS
 from ...params import ASSETS
 from ..buses import TIME_SHIFT, WITHDRAWAL_SLOT, Phase
 from .draft import Draft
-from .inputs import Digest, TreeView
-
-KEY_SLOT = 0
-FIRST_BALANCE_SLOT = 2
-
-
-def balance_slot(asset: int) -> int:
-    return FIRST_BALANCE_SLOT + asset
+from .inputs import TreeView
 
 
 def time(batch: int, phase: Phase, sequence: int) -> int:
@@ -63,7 +59,7 @@ class Memory:
         for account, slot in self.touched():
             until, new = self._now[(account, slot)]
             kind = "key" if slot == KEY_SLOT else "balance" if slot < 16 else "withdrawal"
-            first = {"key": 0, "balance": FIRST_BALANCE_SLOT, "withdrawal": WITHDRAWAL_SLOT}[kind]
+            first = {"key": 0, "balance": BALANCE_SLOT, "withdrawal": WITHDRAWAL_SLOT}[kind]
             asset = slot - first
             if asset >= ASSETS:
                 raise ValueError(f"slot {slot} is no slot of the state")
@@ -83,9 +79,9 @@ class Memory:
     def changed_balances(self) -> list[tuple[int, int, int]]:
         """(account, asset, new value) of every balance that differs from before, in order."""
         return [
-            (account, slot - FIRST_BALANCE_SLOT, self._now[(account, slot)][1][0])
+            (account, slot - BALANCE_SLOT, self._now[(account, slot)][1][0])
             for account, slot in self.touched()
-            if FIRST_BALANCE_SLOT <= slot < 16 and self._now[(account, slot)][1] != self.before[(account, slot)]
+            if BALANCE_SLOT <= slot < 16 and self._now[(account, slot)][1] != self.before[(account, slot)]
         ]
 
     def withdrawals(self) -> list[tuple[int, int, int]]:

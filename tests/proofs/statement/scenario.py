@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
+from commitments.bundle import Entry, Kind
+from commitments.hashing import compress_all, empty_roots
+from commitments.types import Digest
 from proofs.expression import MODULUS
 from proofs.params import COMMITMENT_DEPTH, FIRST_ACCOUNT, KEY_DEPTH, STATE_DEPTH
-from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.kinds import QueueKind
 from proofs.statement.witness.execute import Execution
 from proofs.statement.witness.forest import Tree as Grown
-from proofs.statement.witness.forest import compress_all, empty_roots, grow
+from proofs.statement.witness.forest import grow
 from proofs.statement.witness.inputs import (
     BatchInput,
-    Digest,
-    Entry,
     EpochInput,
     Leaf,
     Market,

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from commitments.bundle import Entry, Kind
+from commitments.hashing import compress_all
 from proofs.expression import MODULUS
-from proofs.statement.kinds import Kind, QueueKind
+from proofs.statement.kinds import QueueKind
 from proofs.statement.program import clearing_program
 from proofs.statement.witness.clearing import clear
 from proofs.statement.witness.execute import Execution, execute
-from proofs.statement.witness.forest import compress_all
-from proofs.statement.witness.inputs import BatchInput, Entry, Market, OpenedLeaf
+from proofs.statement.witness.inputs import BatchInput, Market, OpenedLeaf
 from proofs.statement.witness.rules import Auction, Order, Rules
 
 from ..scenario import public_messages

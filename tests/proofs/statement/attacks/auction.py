@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from proofs.statement.kinds import Kind
+from commitments.bundle import Entry, Kind
 from proofs.statement.witness.clearing import clear
 from proofs.statement.witness.execute import execute
-from proofs.statement.witness.inputs import Entry, EpochInput, Market
+from proofs.statement.witness.inputs import EpochInput, Market
 from proofs.statement.witness.rules import Auction, Order, Rules
 
 from ..scenario import public_messages

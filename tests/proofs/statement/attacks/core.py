@@ -13,14 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from proofs.statement.kinds import Kind
+from commitments.bundle import Entry, Kind
 from proofs.statement.witness.clearing import clear, describe
 from proofs.statement.witness.execute import Execution, execute
-from proofs.statement.witness.inputs import (
-    Entry,
-    EpochInput,
-    Market,
-)
+from proofs.statement.witness.inputs import EpochInput, Market
 from proofs.statement.witness.rules import Auction, Order, Rules
 
 from ..scenario import Messages, Venue, public_messages

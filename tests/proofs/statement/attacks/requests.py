@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from commitments.bundle import Entry, Kind
 from proofs.expression import MODULUS
 from proofs.statement.buses import Phase
-from proofs.statement.kinds import Kind
 from proofs.statement.witness.execute import execute
-from proofs.statement.witness.inputs import Entry, Market, OpenedLeaf
+from proofs.statement.witness.inputs import Market, OpenedLeaf
 from proofs.statement.witness.memory import time
 from proofs.statement.witness.rules import Rules
 
