@@ -13,11 +13,11 @@ from pathlib import Path
 from client.client import Client
 from client.errors import ClientError
 from client.keys import Keys
-from client.orders import Instruction
+from client.orders import Instruction, Side
 from client.states import Commitment
 from contracts.exchange import Exchange
 from orderbook.wire import BatchStatus
-from proofs.statement.public import decode, header
+from proofs.statement.public import PublicData, decode, header
 
 from ..checks import check_export
 from ..collect import collect
@@ -27,12 +27,13 @@ from .audit import Ledger, to_tokens
 from .cast import ASSETS, ATTACKED, PEOPLE, SCENES, Scene
 from .court import try_forgeries
 from .stage import DemoError, Operator, Stage
-from .timeline import Timeline, short
+from .timeline import Timeline, result, short
 
 KEY_TREE_LOG_SIZE = 12
 """Key trees of the demonstration cover 4,096 batches; a real one covers a million and takes seconds."""
 BATCHES_PER_EPOCH = 2
 KEPT_BATCH_SECONDS = 5.0
+LIMIT_SECONDS = 540
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Play:
         self._open: dict[str, contextlib.AsyncExitStack] = {}
         self._keys = {name: Keys.generate(self._random.randbytes) for name in PEOPLE}
         self._next = 0
+        self._told: dict[str, Commitment] = {}
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -127,6 +129,7 @@ class Play:
         batch = self._next
         self.timeline.scene(batch, scene.title)
         made = await self._commit(scene)
+        self._told = {**made, **self._told}  # the first of each
         if scene.misses:
             await self._leave(scene.misses)
         if scene.kills:
@@ -199,29 +202,37 @@ class Play:
             self.failures.append(f"hana's claim paid {tokens} USD instead of 100")
 
     async def _what_the_public_saw(self) -> None:
-        """One order from both sides."""
-        batch, name = 1, "ada"
+        """One order from both sides: the messages as they were sent, the public data as L1 has them."""
+        name, (made,) = "ada", [self._told["ada"]]
+        number, batch = self.accounts[name], made.batch
         status = self.operator.status[batch]
-        number = self.accounts[name]
-        known = self.stage.exchange.batch(batch)
-        settled = self.stage.exchange.epoch(known.epoch or 0)
+        receipt = (await made[0].committed()).receipt
         own = [
-            "buy 3 ETH at 2510 USD or better",
-            "salt: three random field elements",
-            "secret of batch 1 from her seed",
-            "key path under her key root",
-            "sent before the seal: one hash, signed",
-            "sent after her own check of the seal: the order, to the engine alone",
+            f"before the seal, signed: {short(receipt.commitment)}",
+            "after her own check of the seal, to the engine alone:",
         ]
+        for handle in made:
+            kind = Side(handle.entry.kind).name.lower() if handle.entry.kind > 1 else "withdraw"
+            own.append(f"  {kind} {handle.entry.quantity} lots of market {handle.entry.market} at {handle.entry.price}")
+        own += ["  salt, one-time secret and key path"]
+        own += [f"told to her: {await handle.settled()}"[:110] for handle in made]
+        data = await asyncio.to_thread(_public_data, self.stage.exchange, batch)
+        first = data.first_batch
         seen = [
-            f"batch 1: root {short(status.root)}, {known.count} commitments",
-            *(f"market {m.market}: price {m.price}, volume {m.volume}" for m in status.markets),
-            f"epoch {known.epoch}: new state root {short(hex(settled.new_root[0]))}",
-            f"account {number}: new balances (what it gained or paid in the epoch)",
-            "not its limit, size, side, nor that it had an order in this batch",
+            f"batch {batch}: root {short(status.root)} over {status.count} commitments, then",
+            *(result(m.market, m.price, m.volume) for m in status.markets),
+            f"batches {first} to {first + data.batches - 1} together:",
         ]
+        for held in data.balances:
+            if held.account == number:
+                seen.append(
+                    f"  account {number} now holds {to_tokens(held.asset, held.value).normalize():f} {ASSETS[held.asset]}"
+                )
+        seen.append(f"  and {len(data.balances)} such lines in all, {len(data.missing)} missing reveals")
         self.timeline.chapter("One order, from both sides")
-        self.timeline.sides("ada's order in batch 1", ("what ada sent", own), ("all that the public saw", seen))
+        self.timeline.sides(
+            f"{name}'s order in batch {batch}", ("what ada sent", own), ("all that the public saw", seen)
+        )
 
     async def _attack(self) -> None:
         """A batch that the honest node leaves unsettled, and an operator who wants to settle it falsely."""
@@ -319,6 +330,21 @@ class Play:
                 await asyncio.sleep(KEPT_BATCH_SECONDS)
 
 
+def _public_data(exchange: Exchange, batch: int) -> PublicData:
+    """The public data of the settlement of a batch."""
+    for opened in exchange.heads_checked(0):
+        first, count, _ = header(opened.public_data)
+        if first <= batch < first + count:
+            return _decoded(exchange, opened.public_data)
+    raise DemoError(f"batch {batch} is not settled")
+
+
+def _decoded(exchange: Exchange, data: bytes) -> PublicData:
+    first, count, _ = header(data)
+    counts = [exchange.batch(first + k).count for k in range(count)]
+    return decode(data, counts=counts, markets=len(cast.MARKETS), assets=len(ASSETS))
+
+
 def published_balances(exchange: Exchange) -> dict[tuple[int, int], int]:
     """Balances by (account, asset) from the public data of all settlements, in order."""
     balances: dict[tuple[int, int], int] = {}
@@ -326,9 +352,7 @@ def published_balances(exchange: Exchange) -> dict[tuple[int, int], int]:
     for opened in exchange.heads_checked(0):
         if opened.id not in settled:
             continue
-        first, count, _ = header(opened.public_data)
-        counts = [exchange.batch(first + k).count for k in range(count)]
-        data = decode(opened.public_data, counts=counts, markets=len(cast.MARKETS), assets=len(ASSETS))
+        data = _decoded(exchange, opened.public_data)
         balances.update({(b.account, b.asset): b.value for b in data.balances})
     return balances
 
@@ -338,7 +362,11 @@ async def perform(folder: Path, rpc: str | None, timeline: Timeline, keep: bool 
     stage = Stage(folder, rpc, lambda line: timeline.say(f"  {line}", "dim"))
     try:
         play = Play(stage, timeline)
-        await play.run(keep)
+        try:
+            async with asyncio.timeout(None if keep else LIMIT_SECONDS):
+                await play.run(keep)
+        except TimeoutError:
+            raise DemoError(f"nothing more happened in {LIMIT_SECONDS} s; see the logs in {folder}") from None
         return play.failures
     finally:
         await asyncio.to_thread(stage.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 from commitments.receipts import Domain, SigningKey
 from contracts.deploy import Token
@@ -31,6 +33,8 @@ from .cast import ASSETS, DECIMALS, FEE_ASSET, MARKETS, MISS_FEE, PEOPLE, UNITS,
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+LOGIN_SECONDS = 20
+LOGIN_ATTEMPTS = 3
 OPERATOR_KEY = 1
 FEE_KEY = 2
 FIRST_PERSON_KEY = 3
@@ -212,8 +216,16 @@ class Operator:
         self.status: dict[int, BatchStatus] = {}
 
     async def connect(self) -> None:
-        """Log in and subscribe."""
+        """Log in and subscribe; try again if the node does not answer in time."""
         await self.close()
+        for _ in range(LOGIN_ATTEMPTS):
+            with contextlib.suppress(TimeoutError, OSError, WebSocketException):
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    return await self._log_in()
+            await asyncio.sleep(1)
+        raise DemoError(f"the node does not answer the operator; see {self._stage.folder / 'node.log'}")
+
+    async def _log_in(self) -> None:
         connection = await connect(self._stage.node_url, max_size=2**22)
         hello = decode_reply(await connection.recv())
         assert isinstance(hello, Hello)
