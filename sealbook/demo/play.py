@@ -225,9 +225,8 @@ class Play:
         ]
         for held in data.balances:
             if held.account == number:
-                seen.append(
-                    f"  account {number} now holds {to_tokens(held.asset, held.value).normalize():f} {ASSETS[held.asset]}"
-                )
+                amount = to_tokens(held.asset, held.value).normalize()
+                seen.append(f"  account {number} now holds {amount:f} {ASSETS[held.asset]}")
         seen.append(f"  and {len(data.balances)} such lines in all, {len(data.missing)} missing reveals")
         self.timeline.chapter("One order, from both sides")
         self.timeline.sides(
