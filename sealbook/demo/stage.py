@@ -16,6 +16,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from web3.types import RPCEndpoint
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -34,6 +35,8 @@ from .cast import ASSETS, DECIMALS, FEE_ASSET, MARKETS, MISS_FEE, PEOPLE, UNITS,
 START_SECONDS = 60
 STOP_SECONDS = 20
 LOGIN_SECONDS = 20
+RICH = 10**21
+"""Base units of the native coin that a participant needs at most."""
 LOGIN_ATTEMPTS = 3
 OPERATOR_KEY = 1
 FEE_KEY = 2
@@ -123,6 +126,7 @@ class Stage:
         self.people: dict[str, Sender] = {
             name: Sender(self.endpoint.w3, _key(FIRST_PERSON_KEY + i)) for i, name in enumerate(PEOPLE)
         }
+        self._fund_l1()
         self.exchange, self.tokens = self._deploy()
         self.operator_key = folder / "operator.key"
         self.operator_key.touch(mode=0o600)
@@ -132,6 +136,16 @@ class Stage:
         chain = Service("chain", ["chain", "--port", "0", "--json"], self.folder / "chain.log")
         self._services.append(chain)
         return chain.wait_for(lambda line: line.get("rpc"))
+
+    def _fund_l1(self) -> None:
+        """Give every key native coins where the chain has none for it: anvil knows other accounts."""
+        w3 = self.endpoint.w3
+        spare = w3.to_checksum_address(_key(self.SPARE_KEY).address)
+        for address in (self.operator.address, *(person.address for person in self.people.values()), spare):
+            if w3.eth.get_balance(address) < RICH:
+                reply = w3.provider.make_request(RPCEndpoint("anvil_setBalance"), [address, hex(10 * RICH)])
+                if "error" in reply:
+                    raise DemoError(f"rpc: {self.rpc} is no development chain: account {address} has no coins")
 
     def _deploy(self) -> tuple[Exchange, dict[str, Token | None]]:
         tokens: dict[str, Token | None] = {
