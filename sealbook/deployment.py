@@ -27,7 +27,7 @@ ALL_TIERS = tuple(tier.index for tier in TIERS)
 
 @dataclass(frozen=True)
 class Deployment:
-    """What was deployed. ``tokens`` are the development tokens of assets 1.. (asset 0 too unless native)."""
+    """What was deployed: the exchange, its verifier's address, and the block that created the exchange."""
 
     exchange: Exchange
     verifier: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from client.orders import Instruction, buy, sell, withdrawal
 from contracts.records import MarketConfig
@@ -60,7 +60,6 @@ class Scene:
     orders: Mapping[str, Sequence[Instruction]]
     misses: str | None = None
     kills: bool = False
-    names: tuple[str, ...] = field(default=())
 
 
 SCENES: tuple[Scene, ...] = (

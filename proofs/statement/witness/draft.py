@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from commitments import _native
 
-from ...dsl import RECEIVE, SEND
+from ...dsl import SEND
 from ...expression import MODULUS
 from ...params import TIERS, Tier
 from ...tape import Program
@@ -210,4 +210,4 @@ def _blind(program: Program, traces: Sequence[Column]) -> None:
         trace[0, successor : successor + 2] = pairs[(index + 1) % len(traces)]
 
 
-__all__ = ["RECEIVE", "Draft", "EpochTooLarge"]
+__all__ = ["Draft", "EpochTooLarge"]
