@@ -32,7 +32,15 @@ from orderbook.wire import (
 )
 
 from .chain import Chain, SealedBatch
-from .checks import LeafPlace, check_acknowledgement, check_place, check_refusal, check_result, place_of
+from .checks import (
+    LeafPlace,
+    check_acknowledgement,
+    check_place,
+    check_place_signature,
+    check_refusal,
+    check_result,
+    place_of,
+)
 from .errors import BrokenPromiseError, ClientError, KeyFileError, LinkError, VenueRefusedError
 from .keys import KeyRing
 from .link import Link
@@ -179,6 +187,7 @@ class RevealAgent:
             if place is None:
                 return self._without_leaf(record, own, late)
             check_place(self._venue, self._account, place, seal, [m.commitment for m in own])
+            check_place_signature(self._domain, self._venue.operator, self._account, place)
         except BrokenPromiseError as error:
             self._places.pop(record.batch, None)
             if late:

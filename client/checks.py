@@ -2,9 +2,9 @@
 
 Each raises :class:`BrokenPromiseError` whose ``code`` names the promise: ``receipt_contents``,
 ``receipt_signature``, ``wrong_root``, ``wrong_count``, ``wrong_index``, ``wrong_path``, ``wrong_commitment``,
-``acknowledgement_contents``, ``acknowledgement_signature``, ``refusal_contents``, ``refusal_signature``,
-``result_contents``, ``fill_beyond_limit``, ``wrong_changes``, ``balance_root``, ``balance_path``,
-``balance_contents``, ``balance_change``.
+``path_signature``, ``acknowledgement_contents``, ``acknowledgement_signature``, ``refusal_contents``,
+``refusal_signature``, ``result_contents``, ``fill_beyond_limit``, ``wrong_changes``, ``balance_root``,
+``balance_path``, ``balance_contents``, ``balance_change``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ __all__ = [
     "check_balances",
     "check_change",
     "check_place",
+    "check_place_signature",
     "check_receipt",
     "check_refusal",
     "check_result",
@@ -77,6 +78,8 @@ class LeafPlace:
     count: int
     index: int
     siblings: tuple[Digest, ...]
+    signature: bytes = b""
+    """The operator's, over all this."""
 
 
 def place_of(message: Path | Sealed) -> LeafPlace:
@@ -89,6 +92,7 @@ def place_of(message: Path | Sealed) -> LeafPlace:
             message.count,
             message.index,
             tuple(digest_of(node, "siblings") for node in message.siblings),
+            bytes.fromhex(message.signature[2:]),
         )
     except WireError as error:
         raise BrokenPromiseError(f"the path is malformed: {error}", code="wrong_path", field=error.field) from None
@@ -125,6 +129,12 @@ def check_place(venue: Venue, account: int, place: LeafPlace, seal: SealedBatch,
             code="wrong_path",
             field="siblings",
         )
+
+
+def check_place_signature(domain: Domain, operator: str, account: int, place: LeafPlace) -> None:
+    """The operator signed what it says of the own leaf: a path that leads elsewhere is then evidence against it."""
+    digest = domain.path(place.batch, account, place.commitment, place.root, place.count, place.index, place.siblings)
+    _demand(digest, "0x" + place.signature.hex(), operator, "path")
 
 
 def check_acknowledgement(

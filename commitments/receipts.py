@@ -23,6 +23,8 @@ _COMMIT: Final = keccak256(f"CommitMessage({_PLACE},uint64 sequence,{_ELEMENTS})
 _RECEIPT: Final = keccak256(f"Receipt({_PLACE},uint64 sequence,{_ELEMENTS})".encode())
 _ACKNOWLEDGEMENT: Final = keccak256(f"Acknowledgement({_PLACE},{_ELEMENTS})".encode())
 _REFUSAL: Final = keccak256(f"Refusal({_PLACE},{_ELEMENTS},string reason)".encode())
+_ROOT: Final = "uint64 r0,uint64 r1,uint64 r2,uint64 r3"
+_PATH: Final = keccak256(f"Path({_PLACE},{_ELEMENTS},{_ROOT},uint32 count,uint32 index,bytes32 siblings)".encode())
 _SESSION: Final = keccak256(b"Session(uint64 venue,uint32 account,bytes32 challenge)")
 
 
@@ -52,6 +54,21 @@ class Domain:
         """The operator refuses a reveal, for a reason."""
         words = _words([self.venue, batch, account, *commitment])
         return self._digest(_REFUSAL, words + keccak256(reason.encode()))
+
+    def path(
+        self,
+        batch: int,
+        account: int,
+        commitment: Digest,
+        root: Digest,
+        count: int,
+        index: int,
+        siblings: Sequence[Digest],
+    ) -> bytes:
+        """The commitment's leaf stands at ``index`` of ``count`` under ``root``; ``siblings`` go from the leaf up."""
+        nodes = b"".join(element.to_bytes(8, "big") for node in siblings for element in node)
+        place = _words([self.venue, batch, account, *commitment, *root, count, index])
+        return self._digest(_PATH, place + keccak256(nodes))
 
     def session(self, account: int, challenge: bytes) -> bytes:
         """The holder of the account's commit key (account 0: of the operator's key) opens a session."""

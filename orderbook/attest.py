@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from commitments.receipts import Domain, SigningKey, recover
+from commitments.types import Digest
 
+from .batch import Batch
 from .errors import ConfigurationError, RequestError
 
-__all__ = ["Domain", "SigningKey", "check_signer", "read_key"]
+__all__ = ["Domain", "SigningKey", "check_signer", "read_key", "sign_path"]
 
 
 def check_signer(digest: bytes, signature: bytes, signer: str) -> None:
@@ -23,6 +26,15 @@ def check_signer(digest: bytes, signature: bytes, signer: str) -> None:
         raise RequestError("not a canonical signature", code="bad_signature", field="signature")
     if found.lower() != signer.lower():
         raise RequestError(f"signed by {found}, not by {signer}", code="bad_signature", field="signature")
+
+
+def sign_path(operator: SigningKey, domain: Domain, batch: Batch, index: int, siblings: Sequence[Digest]) -> str:
+    """The operator's word that leaf ``index`` of a sealed batch stands there; false, it is evidence."""
+    assert batch.leaves is not None
+    assert batch.seal is not None
+    leaf, seal = batch.leaves[index], batch.seal
+    digest = domain.path(batch.number, leaf.account, leaf.commitment, seal.root, seal.count, index, siblings)
+    return "0x" + operator.sign(digest).hex()
 
 
 def read_key(path: Path) -> SigningKey:

@@ -11,6 +11,7 @@ from .events import (
     BatchSealed,
     BeaconRecorded,
     CommitmentAccepted,
+    CommitmentLeased,
     Digest,
     EpochProven,
     EpochSettled,
@@ -36,6 +37,8 @@ class Batch:
     number: int
     opened_at: float
     commitments: dict[int, CommitmentAccepted] = field(default_factory=dict)
+    leases: dict[int, CommitmentLeased] = field(default_factory=dict)
+    """The held-back cancel of each account, by :mod:`orderbook.leases`."""
     leaves: tuple[CommitmentLeaf, ...] | None = None
     """Increasing by account; None while the batch collects."""
     seal: BatchSealed | None = None

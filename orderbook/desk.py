@@ -6,7 +6,8 @@ decided one after the other and still share a disk write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,7 +15,8 @@ import msgspec
 from . import attest, views
 from .batch import Batch
 from .errors import RequestError
-from .events import ZERO, CommitmentAccepted, Digest, Event, OpenedEntry, RevealAccepted
+from .events import ZERO, CommitmentAccepted, CommitmentLeased, Digest, Event, OpenedEntry, RevealAccepted
+from .leases import Leases
 from .openings import RevealError, check_opening, commitment_path
 from .server import Session as Connection
 from .state import VenueState
@@ -29,6 +31,8 @@ from .wire import (
     GetPath,
     GetResult,
     Hello,
+    Lease,
+    Leased,
     Login,
     Message,
     Path,
@@ -70,10 +74,18 @@ class Floor(Protocol):
 class Desk:
     """Serves requests over the venue's state. Implements :class:`orderbook.server.Handler`."""
 
-    def __init__(self, state: VenueState, operator: attest.SigningKey, floor: Floor) -> None:
+    def __init__(
+        self,
+        state: VenueState,
+        operator: attest.SigningKey,
+        floor: Floor,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._state = state
         self._operator = operator
         self._floor = floor
+        self._clock = clock
+        self._leases = Leases(state.lifecycle)
         self._domain = attest.Domain(state.parameters.chain_id, state.parameters.contract)
 
     def hello(self, challenge: bytes) -> Hello:
@@ -100,6 +112,8 @@ class Desk:
                 return await self._commit(_account(session), request, digest_of(request.commitment, "commitment"))
             case Cancel():
                 return await self._commit(_account(session), request, ZERO)
+            case Lease():
+                return await self._lease(_account(session), request)
             case GetPath():
                 return self._path(_account(session), request)
             case Reveal():
@@ -121,6 +135,15 @@ class Desk:
                 number = self._open().number
                 self._floor.seal_now()
                 return self._status(number, request.id)
+
+    def lapsed(self, now: float) -> list[CommitmentAccepted]:
+        """The cancels of leases that were not renewed, to be recorded."""
+        cancels = []
+        for lease in self._leases.lapsed(now):
+            message = (lease.batch, lease.account, lease.sequence, ZERO)
+            receipt = self._operator.sign(self._domain.receipt(*message))
+            cancels.append(CommitmentAccepted(*message, lease.signature, receipt))
+        return cancels
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -180,11 +203,25 @@ class Desk:
             signature="0x" + accepted.receipt.hex(),
         )
 
+    async def _lease(self, account: int, request: Lease) -> Leased:
+        signature = bytes.fromhex(request.signature[2:])
+        lease = CommitmentLeased(request.batch, account, request.sequence, signature, request.seconds)
+        held = self._state.lifecycle.batch(request.batch).leases.get(account)
+        if held != lease:
+            registered = self._state.registry.accounts[account]
+            digest = self._domain.commitment(request.batch, account, request.sequence, ZERO)
+            attest.check_signer(digest, signature, registered.commit_key)
+        self._state.lifecycle.check_lease(request.batch, account, request.sequence)
+        self._leases.renew(lease, self._clock())
+        await self._floor.record([] if held == lease else [lease])
+        return Leased(id=request.id, batch=request.batch, sequence=request.sequence, seconds=request.seconds)
+
     def _path(self, account: int, request: GetPath) -> Path:
         batch = self._state.lifecycle.check_reveal_phase(request.batch)
         index, leaf = batch.leaf(account)
         seal = batch.seal
         assert seal is not None
+        siblings = commitment_path(self._state.parameters.venue, batch, index)
         return Path(
             id=request.id,
             batch=batch.number,
@@ -192,7 +229,8 @@ class Desk:
             root=hex_digest(seal.root),
             count=seal.count,
             index=index,
-            siblings=tuple(hex_digest(node) for node in commitment_path(self._state.parameters.venue, batch, index)),
+            siblings=tuple(hex_digest(node) for node in siblings),
+            signature=attest.sign_path(self._operator, self._domain, batch, index, siblings),
         )
 
     async def _reveal(self, account: int, request: Reveal) -> Acknowledgement | Refusal:

@@ -25,6 +25,7 @@ __all__ = [
     "BeaconRecorded",
     "ChainFollowed",
     "CommitmentAccepted",
+    "CommitmentLeased",
     "Digest",
     "EntryOutcome",
     "EpochClosed",
@@ -79,6 +80,16 @@ class CommitmentAccepted(Event, frozen=True, tag="commitment"):
     commitment: Digest
     signature: bytes
     receipt: bytes
+
+
+class CommitmentLeased(Event, frozen=True, tag="lease"):
+    """A signed cancel that is carried out ``seconds`` after its owner has been heard of last."""
+
+    batch: int
+    account: int
+    sequence: int
+    signature: bytes
+    seconds: float
 
 
 class BatchClosed(Event, frozen=True, tag="closed"):
@@ -228,6 +239,7 @@ AnyEvent: TypeAlias = (
     | QueueAppended
     | BatchOpened
     | CommitmentAccepted
+    | CommitmentLeased
     | BatchClosed
     | BatchSealed
     | RevealAccepted

@@ -27,6 +27,7 @@ from .events import (
     BatchSealed,
     BeaconRecorded,
     CommitmentAccepted,
+    CommitmentLeased,
     Digest,
     EpochClosed,
     EpochProven,
@@ -216,6 +217,21 @@ class Lifecycle:
             )
         return None
 
+    def check_lease(self, batch: int, account: int, sequence: int) -> None:
+        """Whether a held-back cancel may be taken: the batch is open, and it is newer than the commitment it is for.
+
+        :raises RequestError: ``unknown_batch``, ``wrong_phase``, ``not_found``, ``replayed``.
+        """
+        record = self.batch(batch)
+        if record.leaves is not None:
+            raise RequestError(f"batch {batch} is closed", code="wrong_phase", field="batch")
+        standing = record.commitments.get(account)
+        if standing is None or standing.commitment == ZERO:
+            raise RequestError(f"no commitment in batch {batch}", code="not_found")
+        if sequence <= standing.sequence:
+            reason = f"sequence {sequence} is not above {standing.sequence}"
+            raise RequestError(reason, code="replayed", field="sequence")
+
     def check_reveal_phase(self, batch: int) -> Batch:
         """The batch, if its seal is known.
 
@@ -260,9 +276,14 @@ class Lifecycle:
                 _expect(batch.leaves is None, event)
                 _expect(earlier is None or earlier.sequence < event.sequence, event)
                 batch.commitments[event.account] = event
+            case CommitmentLeased():
+                batch = self._known(event.batch)
+                _expect(batch.leaves is None and event.account in batch.commitments, event)
+                batch.leases[event.account] = event
             case BatchClosed():
                 batch = self._known(event.batch)
                 _expect(batch.leaves is None, event)
+                batch.leases.clear()
                 batch.leaves = tuple(
                     CommitmentLeaf(account, c.commitment, c.sequence, c.signature)
                     for account, c in sorted(batch.commitments.items())

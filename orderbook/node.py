@@ -28,6 +28,7 @@ from .events import (
     BatchSealed,
     ChainFollowed,
     CommitmentAccepted,
+    CommitmentLeased,
     EpochClosed,
     Event,
     QueueAppended,
@@ -74,7 +75,9 @@ class Node:
         self._store = EpochStore(settings.epochs)
         self._recorder = Recorder(journal)
         self._clock = BatchClock(settings, state)
-        self.server = Server(Desk(state, operator, self), limits)
+        self._operator = operator
+        self._desk = Desk(state, operator, self)
+        self.server = Server(self._desk, limits)
         self._cursor = state.followed
         self._head = state.followed.block if state.followed is not None else 0
         self._mined_at = time.monotonic()
@@ -90,7 +93,7 @@ class Node:
         told: list[Notice] = []
         for event in events:
             self.state.apply(event)
-            told += notices(self.state, event, self._clock.closes_at)
+            told += notices(self.state, self._operator, event, self._clock.closes_at)
         self._applied.set()
         self._applied = asyncio.Event()
         done = self._recorder.submit(events, lambda: self._publish(events, told))
@@ -232,6 +235,9 @@ class Node:
         """Start what is due, again whenever something changed."""
         while True:
             self._changed.clear()
+            lapsed = self._desk.lapsed(time.time())
+            if lapsed:
+                await self.record(lapsed)
             if self._clock.due(time.time()):
                 number = self._clock.closing()
                 await self.record([BatchClosed(number), BatchOpened(number + 1, time.time())])
@@ -351,7 +357,10 @@ def replay(state: VenueState, journal: Journal) -> int:
 
 def _public_fields(event: Event) -> dict[str, object]:
     """What the log may say of an event; nothing of those that concern one client, or only L1's progress."""
-    if isinstance(event, CommitmentAccepted | RevealAccepted | AccountRegistered | QueueAppended | ChainFollowed):
+    if isinstance(
+        event,
+        CommitmentAccepted | CommitmentLeased | RevealAccepted | AccountRegistered | QueueAppended | ChainFollowed,
+    ):
         return {}
     names = ("batch", "first", "last", "count", "block", "transaction", "tier", "seconds", "proof_bytes", "gas")
     return {name: getattr(event, name) for name in names if hasattr(event, name)}

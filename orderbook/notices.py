@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from . import views
+from .attest import Domain, SigningKey, sign_path
 from .batch import Batch
 from .events import (
     BatchCleared,
@@ -32,12 +33,14 @@ class Notice:
     message: Message
 
 
-def notices(state: VenueState, event: Event, closes_at: Callable[[Batch], float | None]) -> Iterator[Notice]:
+def notices(
+    state: VenueState, operator: SigningKey, event: Event, closes_at: Callable[[Batch], float | None]
+) -> Iterator[Notice]:
     """The notices of an event that was just applied; none for events that only one client knows of."""
     for batch in _batches(state, event):
         yield Notice(None, views.batch_status(state.lifecycle, batch, closes_at(batch)))
         if isinstance(event, BatchSealed):
-            yield from _seal(state, batch)
+            yield from _seal(state, operator, batch)
         if isinstance(event, BatchCleared | EpochSettled) and batch.cleared is not None:
             for outcome in batch.cleared.accounts:
                 yield Notice(outcome.account, views.result(batch, outcome))
@@ -53,7 +56,10 @@ def _batches(state: VenueState, event: Event) -> list[Batch]:
             return []
 
 
-def _seal(state: VenueState, batch: Batch) -> Iterator[Notice]:
+def _seal(state: VenueState, operator: SigningKey, batch: Batch) -> Iterator[Notice]:
+    domain = Domain(state.parameters.chain_id, state.parameters.contract)
     for index, leaf in enumerate(batch.leaves or ()):
-        siblings = tuple(hex_digest(node) for node in commitment_path(state.parameters.venue, batch, index))
-        yield Notice(leaf.account, views.sealed(state.lifecycle, batch, leaf.account, siblings, index))
+        path = commitment_path(state.parameters.venue, batch, index)
+        signature = sign_path(operator, domain, batch, index, path)
+        siblings = tuple(hex_digest(node) for node in path)
+        yield Notice(leaf.account, views.sealed(state.lifecycle, batch, index, siblings, signature))

@@ -58,7 +58,7 @@ def batch_status(
     )
 
 
-def sealed(lifecycle: Lifecycle, batch: Batch, account: int, siblings: tuple[str, ...], index: int) -> Sealed:
+def sealed(lifecycle: Lifecycle, batch: Batch, index: int, siblings: tuple[str, ...], signature: str) -> Sealed:
     """The notice to the owner of leaf ``index``."""
     seal, until = batch.seal, lifecycle.reveal_until(batch.number)
     assert seal is not None
@@ -71,6 +71,7 @@ def sealed(lifecycle: Lifecycle, batch: Batch, account: int, siblings: tuple[str
         count=seal.count,
         index=index,
         siblings=siblings,
+        signature=signature,
         seal_block=seal.block,
         seal_transaction=seal.transaction,
         reveal_until=until,

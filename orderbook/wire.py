@@ -111,6 +111,21 @@ class Cancel(Message, frozen=True, tag="cancel"):
     signature: Signature
 
 
+class Lease(Message, frozen=True, tag="lease"):
+    """Leave a :class:`Cancel` with the venue, to be carried out unless it is renewed; answered by :class:`Leased`.
+
+    ``signature`` is that of a cancel with this ``sequence``, above that of the commitment. The venue carries it out
+    ``seconds`` after the last repetition of this message, if the batch is open then; a commitment with a higher
+    sequence makes it void. So quotes do not outlive the maker's connection.
+    """
+
+    id: RequestId
+    batch: BatchNumber
+    sequence: Sequence
+    signature: Signature
+    seconds: Annotated[float, Meta(ge=0.1, le=3600)]
+
+
 class GetPath(Message, frozen=True, tag="get_path"):
     """Ask for the path of the own leaf in a sealed batch; answered by :class:`Path`."""
 
@@ -181,7 +196,18 @@ class SealNow(Message, frozen=True, tag="seal_now"):
 
 
 Request: TypeAlias = (
-    Login | Commit | Cancel | GetPath | Reveal | GetBatch | GetResult | GetBalances | GetMarkets | Subscribe | SealNow
+    Login
+    | Commit
+    | Cancel
+    | Lease
+    | GetPath
+    | Reveal
+    | GetBatch
+    | GetResult
+    | GetBalances
+    | GetMarkets
+    | Subscribe
+    | SealNow
 )
 
 # ---------------------------------------------------------------------------------------------- replies
@@ -218,8 +244,18 @@ class Receipt(Message, frozen=True, tag="receipt"):
     signature: Signature
 
 
+class Leased(Message, frozen=True, tag="leased"):
+    """The cancel is in the journal and held back for ``seconds`` from now."""
+
+    id: RequestId
+    batch: BatchNumber
+    sequence: Sequence
+    seconds: float
+
+
 class Path(Message, frozen=True, tag="path"):
-    """The own leaf's place in a sealed batch: index and siblings (leaf upwards) under ``root``."""
+    """The own leaf's place in a sealed batch: index and siblings (leaf upwards) under ``root``. ``signature``: operator
+    over ``Path(venue, batch, account, commitment, root, count, index, siblings)``."""
 
     id: RequestId
     batch: BatchNumber
@@ -228,6 +264,7 @@ class Path(Message, frozen=True, tag="path"):
     count: Annotated[int, Meta(ge=0)]
     index: Annotated[int, Meta(ge=0)]
     siblings: Siblings
+    signature: Signature
 
 
 class Acknowledgement(Message, frozen=True, tag="acknowledgement"):
@@ -402,7 +439,8 @@ class BatchStatus(Message, frozen=True, tag="batch"):
 
 
 class Sealed(Message, frozen=True, tag="sealed"):
-    """To each account with a leaf, once the seal is mined: check it on L1, then reveal until ``reveal_until``."""
+    """To each account with a leaf, once the seal is mined: check it on L1, then reveal until ``reveal_until``.
+    ``signature`` as in :class:`Path`."""
 
     batch: BatchNumber
     commitment: Hex32
@@ -410,6 +448,7 @@ class Sealed(Message, frozen=True, tag="sealed"):
     count: int
     index: int
     siblings: Siblings
+    signature: Signature
     seal_block: Block
     seal_transaction: Hex32
     reveal_until: Block
@@ -419,6 +458,7 @@ Reply: TypeAlias = (
     Error
     | Session
     | Receipt
+    | Leased
     | Path
     | Acknowledgement
     | Refusal

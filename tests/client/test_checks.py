@@ -97,7 +97,7 @@ def test_places(venue: Venue) -> None:
             check_place(venue, 2, place, seal, own)
         assert caught.value.code == code
     with pytest.raises(BrokenPromiseError) as caught:
-        place_of(Path(1, 7, hex_digest(MINE), "0x" + "ff" * 32, 2, 0, ()))
+        place_of(Path(1, 7, hex_digest(MINE), "0x" + "ff" * 32, 2, 0, (), "0x" + "00" * 65))
     assert (caught.value.code, caught.value.field) == ("wrong_path", "root")
 
 

@@ -54,6 +54,12 @@ def test_digests(batch: int, account: int, sequence: int, committed: Digest, rea
     assert DOMAIN.refusal(batch, account, committed, reason) == oracle(
         "Refusal", [*PLACE, *ELEMENTS, ("reason", "string")], [*place, *committed, reason]
     )
+    siblings = [committed, COMMITTED]
+    nodes = b"".join(element.to_bytes(8, "big") for node in siblings for element in node)
+    path = [*PLACE, *ELEMENTS, *((f"r{i}", "uint64") for i in range(4)), ("count", "uint32"), ("index", "uint32")]
+    assert DOMAIN.path(batch, account, committed, COMMITTED, 9, 8, siblings) == oracle(
+        "Path", [*path, ("siblings", "bytes32")], [*place, *committed, *COMMITTED, 9, 8, keccak256(nodes)]
+    )
     challenge = keccak256(reason.encode())
     assert DOMAIN.session(account, challenge) == oracle(
         "Session",

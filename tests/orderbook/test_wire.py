@@ -18,6 +18,7 @@ REQUESTS: list[wire.Request] = [
     wire.Login(1, 2, SIGNATURE),
     wire.Commit(1, 2, 3, HEX, SIGNATURE),
     wire.Cancel(1, 2, 3, SIGNATURE),
+    wire.Lease(1, 2, 3, SIGNATURE, 2.5),
     wire.GetPath(1, 2),
     wire.Reveal(1, 2, (wire.Entry(2, 0, 5, 6),) * 64, HEX, HEX, 7, (HEX,) * 20),
     wire.GetBatch(1),
