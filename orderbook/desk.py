@@ -6,6 +6,7 @@ decided one after the other and still share a disk write.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,32 +15,40 @@ import msgspec
 
 from . import attest, views
 from .batch import Batch
+from .connections import Session as Connection
 from .errors import RequestError
 from .events import ZERO, CommitmentAccepted, CommitmentLeased, Digest, Event, OpenedEntry, RevealAccepted
 from .leases import Leases
+from .limits import Limits
 from .openings import RevealError, check_opening, commitment_path
-from .server import Session as Connection
+from .refusals import refusal
 from .state import VenueState
 from .wire import (
     SCHEMA,
     Acknowledgement,
     Cancel,
     Commit,
+    Drain,
     GetBalances,
     GetBatch,
     GetMarkets,
     GetPath,
     GetResult,
     Hello,
+    Item,
+    ItemReply,
     Lease,
     Leased,
     Login,
+    Many,
     Message,
     Path,
+    Ping,
     Receipt,
     Refusal,
     RefusalReason,
     Request,
+    Results,
     Reveal,
     SealNow,
     Session,
@@ -70,6 +79,13 @@ class Floor(Protocol):
         :raises RequestError: ``wrong_phase`` if the batch before it is not sealed yet.
         """
 
+    @property
+    def draining(self) -> bool:
+        """Whether no new commitments are taken because the node will stop."""
+
+    def drain(self) -> None:
+        """Take no new commitments, bring all batches to their settlement, then stop."""
+
 
 class Desk:
     """Serves requests over the venue's state. Implements :class:`orderbook.server.Handler`."""
@@ -80,11 +96,13 @@ class Desk:
         operator: attest.SigningKey,
         floor: Floor,
         clock: Callable[[], float] = time.time,
+        limits: Limits | None = None,
     ) -> None:
         self._state = state
         self._operator = operator
         self._floor = floor
         self._clock = clock
+        self._limits = limits or Limits()
         self._leases = Leases(state.lifecycle)
         self._domain = attest.Domain(state.parameters.chain_id, state.parameters.contract)
 
@@ -98,7 +116,12 @@ class Desk:
             contract=parameters.contract,
             operator=self._operator.address,
             challenge="0x" + challenge.hex(),
+            budget=self._limits.budget(),
         )
+
+    def now(self) -> float:
+        """The venue's clock, seconds since 1970 UTC."""
+        return self._clock()
 
     async def handle(self, session: Connection, request: Request) -> Message:
         """Answer a request.
@@ -109,32 +132,49 @@ class Desk:
             case Login():
                 return self._login(session, request)
             case Commit():
-                return await self._commit(_account(session), request, digest_of(request.commitment, "commitment"))
+                return await self._commit(
+                    _account(session, request.account), request, digest_of(request.commitment, "commitment")
+                )
             case Cancel():
-                return await self._commit(_account(session), request, ZERO)
+                return await self._commit(_account(session, request.account), request, ZERO)
             case Lease():
-                return await self._lease(_account(session), request)
+                return await self._lease(_account(session, request.account), request)
             case GetPath():
-                return self._path(_account(session), request)
+                return self._path(_account(session, request.account), request)
             case Reveal():
-                return await self._reveal(_account(session), request)
+                return await self._reveal(_account(session, request.account), request)
             case GetBatch():
                 return self._status(request.batch, request.id)
             case GetResult():
-                return self._result(_account(session), request)
+                return self._result(_account(session, request.account), request)
             case GetBalances():
-                return views.balances(self._state, _account(session), request.id)
+                return views.balances(self._state, _account(session, request.account), request.id)
             case GetMarkets():
                 return views.markets(self._state, request.id)
             case Subscribe():
                 session.subscribed = True
                 return self._status(None, request.id)
             case SealNow():
-                if not session.operator:
-                    raise RequestError("only the operator may seal", code="unauthenticated")
+                _operator(session)
                 number = self._open().number
                 self._floor.seal_now()
                 return self._status(number, request.id)
+            case Drain():
+                _operator(session)
+                self._floor.drain()
+                return self._status(None, request.id)
+            case Many():
+                return Results(
+                    request.id, tuple(await asyncio.gather(*(self._item(session, i) for i in request.items)))
+                )
+            case Ping():
+                raise RequestError("a ping is the connection's business", code="malformed", field="type")
+
+    async def _item(self, session: Connection, item: Item) -> ItemReply:
+        try:
+            return await self.handle(session, item)  # type: ignore[return-value]
+        except Exception as error:
+            return refusal(item.id, error)
 
     def lapsed(self, now: float) -> list[CommitmentAccepted]:
         """The cancels of leases that were not renewed, to be recorded."""
@@ -148,8 +188,10 @@ class Desk:
     # ------------------------------------------------------------------------------------------ requests
 
     def _login(self, session: Connection, request: Login) -> Session:
-        if session.account is not None:
+        if request.account in session.accounts or (session.accounts and OPERATOR in (request.account, session.account)):
             raise RequestError("this connection's challenge is used up", code="replayed", field="type")
+        if len(session.accounts) >= self._limits.accounts_per_connection:
+            raise RequestError("too many accounts on this connection", code="unavailable", field="account")
         if request.account == OPERATOR:
             signer = self._operator.address
         else:
@@ -164,7 +206,9 @@ class Desk:
             signer = registered.commit_key
         digest = self._domain.session(request.account, session.challenge)
         attest.check_signer(digest, bytes.fromhex(request.signature[2:]), signer)
-        session.account, session.operator = request.account, request.account == OPERATOR
+        if session.account is None:
+            session.account, session.operator = request.account, request.account == OPERATOR
+        session.accounts[request.account] = None
         batch = self._state.lifecycle.open_batch
         last = batch.commitments.get(request.account) if batch is not None else None
         return Session(
@@ -188,6 +232,8 @@ class Desk:
                 retryable=True,
             )
         accepted = self._state.lifecycle.check_commitment(*message)
+        if accepted is None and commitment != ZERO and self._floor.draining:
+            raise RequestError("the venue takes no new commitments: it will stop", code="unavailable", retryable=True)
         if accepted is None:
             receipt = self._operator.sign(self._domain.receipt(*message))
             accepted = CommitmentAccepted(*message, signature, receipt)
@@ -311,11 +357,22 @@ class Desk:
         return batch
 
 
-def _account(session: Connection) -> int:
-    """The session's trading account.
+def _account(session: Connection, named: int | None) -> int:
+    """The account that a request is for: the one that it names, or the one that logged in first.
 
     :raises RequestError: ``unauthenticated``.
     """
     if session.account is None or session.operator:
         raise RequestError("log in first, with a trading account", code="unauthenticated")
-    return session.account
+    if named is not None and named not in session.accounts:
+        raise RequestError(f"account {named} is not logged in here", code="unauthenticated", field="account")
+    return session.account if named is None else named
+
+
+def _operator(session: Connection) -> None:
+    """Demand the operator's session.
+
+    :raises RequestError: ``unauthenticated``.
+    """
+    if not session.operator:
+        raise RequestError("only the operator may do this", code="unauthenticated")

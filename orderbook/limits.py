@@ -1,8 +1,10 @@
-"""What one connection may ask of the venue."""
+"""What one connection may ask of the venue, and how it is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from .wire import MAX_ITEMS, MAX_REQUEST_BYTES, Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +15,35 @@ class Limits:
     burst: int = 200
     strikes: int = 32
     """Refused frames (malformed, or above the rate) after which the connection is closed."""
+    pipeline: int = 64
+    """Requests of one connection that are worked on at once; beyond it the connection is not read."""
     outgoing: int = 512
     """Messages that may wait for a client that reads too slowly."""
-    connections: int = 1000
+    connections: int = 4_000
+    """Beyond it the oldest connection without a login gives way to a new one; if all are logged in, none is let in."""
+    handshakes: int = 1_000
+    """TCP connections that may be on their way to a WebSocket at once."""
+    handshake_seconds: float = 10.0
     connections_per_account: int = 8
+    accounts_per_connection: int = 64
     ping_seconds: float = 20.0
+    stall_seconds: float = 20.0
+    """A client that takes nothing of what is sent for this long is cut off."""
+
+    def budget(self) -> Budget:
+        """What the greeting says of it."""
+        return Budget(
+            requests_per_second=self.requests_per_second,
+            burst=self.burst,
+            strikes=self.strikes,
+            request_bytes=MAX_REQUEST_BYTES,
+            items=MAX_ITEMS,
+            pipeline=self.pipeline,
+            outgoing=self.outgoing,
+            connections_per_account=self.connections_per_account,
+            accounts_per_connection=self.accounts_per_connection,
+            ping_seconds=self.ping_seconds,
+        )
 
 
 class TokenBucket:
@@ -29,11 +55,16 @@ class TokenBucket:
         self._tokens = float(burst)
         self._at = now
 
-    def take(self, now: float) -> bool:
-        """Take one token if there is one."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+    def left(self, now: float) -> float:
+        """Requests that may be sent at once."""
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
         self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        return self._tokens
+
+    def take(self, now: float, count: int = 1) -> float:
+        """Take tokens if there are enough. Seconds until there are: 0 if they were taken."""
+        missing = count - self.left(now)
+        if missing > 0:
+            return missing / self._rate
+        self._tokens -= count
+        return 0.0

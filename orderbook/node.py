@@ -8,7 +8,9 @@ due and repeated with back-off while its error says that this may help.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -39,12 +41,15 @@ from .journal import Journal
 from .l1 import L1
 from .lifecycle import AwaitReveals, Clear, CloseEpoch, Draw, Duty, Open, Prove, Seal, Settle
 from .limits import Limits
+from .metrics import Metrics
 from .notices import Notice, notices
+from .observe import Observer
 from .openings import commitment_root
 from .recorder import Recorder
 from .server import Server
 from .settings import Settings
 from .state import VenueState
+from .status import StatusServer
 from .threads import blocking
 
 log = logging.getLogger("sealbook.node")
@@ -67,20 +72,30 @@ class Node:
         prover: Prover,
         operator: SigningKey,
         limits: Limits | None = None,
+        *,
+        metrics: Metrics | None = None,
+        tls: ssl.SSLContext | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self.state = state
         self._l1 = l1
         self._prover = prover
         self._store = EpochStore(settings.epochs)
-        self._recorder = Recorder(journal)
+        self.metrics = metrics or Metrics()
+        self._wall_clock = wall_clock
+        self._recorder = Recorder(journal, self.metrics)
+        self._observer = Observer(self.metrics, state, time.monotonic)
+        self.status = StatusServer(self._metrics_text, self.problems)
         self._clock = BatchClock(settings, state)
         self._operator = operator
-        self._desk = Desk(state, operator, self)
-        self.server = Server(self._desk, limits)
+        self._desk = Desk(state, operator, self, wall_clock, limits)
+        self.server = Server(self._desk, limits, self.metrics, tls)
         self._cursor = state.followed
         self._head = state.followed.block if state.followed is not None else 0
         self._mined_at = time.monotonic()
+        self._l1_failures = 0
+        self._draining = False
         self._changed = asyncio.Event()
         self._applied = asyncio.Event()
         self._running: dict[Duty, asyncio.Task[None]] = {}
@@ -93,6 +108,7 @@ class Node:
         told: list[Notice] = []
         for event in events:
             self.state.apply(event)
+            self._observer.applied(event)
             told += notices(self.state, self._operator, event, self._clock.closes_at)
         self._applied.set()
         self._applied = asyncio.Event()
@@ -120,10 +136,40 @@ class Node:
         self._clock.close_now()
         self._changed.set()
 
+    @property
+    def draining(self) -> bool:
+        """Whether the node takes no new commitments because it will stop."""
+        return self._draining
+
+    def drain(self) -> None:
+        """Take no new commitments, bring all batches to their settlement, then stop."""
+        log.info("draining: no new commitments; the node stops when every batch is settled")
+        self._draining = True
+        self._changed.set()
+
+    def problems(self) -> list[str]:
+        """What keeps the node from serving clients; empty if it is ready."""
+        found = {
+            "not_serving": not self.server.is_open,
+            "draining": self._draining,
+            "l1_down": self._l1_failures > 0,
+            "journal_failed": self._recorder.failed,
+        }
+        return [name for name, present in found.items() if present]
+
+    def _metrics_text(self) -> str:
+        self._observer.gauges()
+        self.server.observe()
+        self.metrics.journal_waiting.set(self._recorder.waiting)
+        self.metrics.journal_bytes.set(self._settings.journal.stat().st_size)
+        self.metrics.l1_head.set(self._head)
+        self.metrics.l1_final.set(self._final())
+        return self.metrics.text()
+
     # ------------------------------------------------------------------------------------------ running
 
     async def run(self, ready: Callable[[int], None] | None = None) -> None:
-        """Serve until cancelled. ``ready`` is called with the port once clients can connect.
+        """Serve until cancelled, or drained. ``ready`` is called with the port once clients can connect.
 
         :raises OrderbookError: what made it impossible to go on.
         """
@@ -131,9 +177,11 @@ class Node:
         recorder = asyncio.create_task(self._guard(self._recorder.run()))
         try:
             await self.server.start(self._settings.host, self._settings.port)
+            if self._settings.status is not None:
+                await self.status.start(*self._settings.status)
             await self._catch_up()
             if not self.state.lifecycle.batches:
-                await self.record([BatchOpened(0, time.time())])
+                await self.record([BatchOpened(0, self._wall_clock())])
             self.server.open()
             if ready is not None:
                 ready(self.server.port)
@@ -146,7 +194,8 @@ class Node:
             finally:
                 await _cancel([*background, *self._running.values()])
         finally:
-            await self.server.close()
+            await self.server.close("drained" if self._draining else "stopping")
+            await self.status.close()
             self._prover.stop()
             await _cancel([recorder])
             await self._recorder.flush()
@@ -177,7 +226,9 @@ class Node:
                 if not error.retryable:
                     raise
                 log.warning("L1: %s", error, extra={"code": error.code})
+                self.metrics.l1_errors.inc(error.code)
                 failures += 1
+            self._l1_failures = failures
             if self._settings.mine_seconds is not None and self._waits_for_blocks():
                 await self._mine()
             pause = self._settings.poll_seconds if not failures else _back_off(failures)
@@ -235,18 +286,37 @@ class Node:
         """Start what is due, again whenever something changed."""
         while True:
             self._changed.clear()
-            lapsed = self._desk.lapsed(time.time())
+            lapsed = self._desk.lapsed(self._wall_clock())
             if lapsed:
                 await self.record(lapsed)
-            if self._clock.due(time.time()):
+            if self._draining and self._drained():
+                return
+            if self._clock.due(self._wall_clock()):
                 number = self._clock.closing()
-                await self.record([BatchClosed(number), BatchOpened(number + 1, time.time())])
+                await self.record([BatchClosed(number), BatchOpened(number + 1, self._wall_clock())])
             for duty in self.state.lifecycle.duties():
                 if duty not in self._running and self._is_due(duty):
                     task = asyncio.create_task(self._guard(self._perform(duty)))
                     self._running[duty] = task
                     task.add_done_callback(lambda _, duty=duty: self._done(duty))  # type: ignore[misc]
             await self._changed.wait()
+
+    def _drained(self) -> bool:
+        """Whether nothing is left to be done; closes the open batch if it holds commitments."""
+        lifecycle = self.state.lifecycle
+        open_ = lifecycle.open_batch
+        if open_ is None:
+            return False
+        if open_.collected:
+            if self._clock.may_close():
+                self._clock.close_now()
+            return False
+        if lifecycle.settled < open_.number:
+            return False
+        assert self._failure is not None
+        if not self._failure.done():
+            self._failure.set_result(None)
+        return True
 
     def _done(self, duty: Duty) -> None:
         self._running.pop(duty, None)
@@ -261,7 +331,7 @@ class Node:
                 seal = self.state.lifecycle.batch(batch).seal
                 return seal is not None and self._head > seal.block + self.state.parameters.beacon_delay
             case CloseEpoch(first, last):
-                return self._clock.epoch_due(first, last, time.time())
+                return self._draining or self._clock.epoch_due(first, last, self._wall_clock())
             case _:
                 return True
 
@@ -274,6 +344,8 @@ class Node:
                 if not error.retryable:
                     raise
                 log.warning("%s: %s", duty, error, extra={"code": error.code})
+                kind = self.metrics.proof_failures if isinstance(error, ProverError) else self.metrics.l1_errors
+                kind.inc(error.code)
                 failures += 1
             await asyncio.sleep(_back_off(failures))
 
@@ -281,16 +353,19 @@ class Node:
         lifecycle = self.state.lifecycle
         match duty:
             case Open(number):
-                await self.record([BatchOpened(number, time.time())])
+                await self.record([BatchOpened(number, self._wall_clock())])
             case Seal(number):
                 closed = lifecycle.batch(number)
-                await blocking(self._l1.seal, number, self._root(closed), len(closed.leaves or ()))
-                await self._until(lambda: closed.seal is not None)
+                root, count = self._root(closed), len(closed.leaves or ())
+                while closed.seal is None:
+                    await blocking(self._l1.seal, number, root, count)
+                    await self._until(lambda: closed.seal is not None)
             case AwaitReveals(number):
                 await self.record([RevealsEnded(number, self._final())])
             case Draw(number):
-                await blocking(self._l1.record_beacon, number)
-                await self._until(lambda: lifecycle.batch(number).drawn)
+                while not lifecycle.batch(number).drawn:
+                    await blocking(self._l1.record_beacon, number)
+                    await self._until(lambda: lifecycle.batch(number).drawn)
             case Clear(number):
                 queue = self.state.registry.entries(*lifecycle.queue_span(number))
                 open_, ledger = lifecycle.batch(number), self.state.ledger
@@ -322,12 +397,19 @@ class Node:
             log.warning("the proof of batches %d to %d is lost or altered; proving again", first, last)
             await self._prove(first, last)
             return
-        await blocking(self._l1.settle, package)
-        await self._until(lambda: batch.settled is not None)
+        while batch.settled is None:
+            await blocking(self._l1.settle, package)
+            await self._until(lambda: batch.settled is not None)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            await self._applied.wait()
+        """Wait until what was sent to L1 is final, but not for ever: a reorganisation may have dropped it.
+
+        To send it again does nothing where L1 still holds it.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.resend_seconds):
+                while not condition():
+                    await self._applied.wait()
 
     def _publish(self, events: Sequence[Event], told: Sequence[Notice]) -> None:
         """Tell clients, and the log, about events that are on disk."""

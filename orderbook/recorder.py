@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from .errors import JournalError
 from .events import Event
 from .journal import Journal
+from .metrics import Metrics
 
 
 class Recorder:
     """Writes events to the journal in the order given, in a thread of its own."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
+        self._metrics = metrics or Metrics()
         self._waiting: list[tuple[Sequence[Event], Callable[[], None], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._failed = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the journal could not be written; nothing is acknowledged any more."""
+        return self._failed
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait to be written."""
+        return sum(len(events) for events, _, _ in self._waiting)
 
     def submit(self, events: Sequence[Event], publish: Callable[[], None]) -> asyncio.Future[None]:
         """A future that is done once these events, and all submitted before them, are on disk.
@@ -52,8 +65,10 @@ class Recorder:
         events = [event for part, _, _ in group for event in part]
         try:
             if events:
-                loop = asyncio.get_running_loop()
+                loop, started = asyncio.get_running_loop(), time.monotonic()
                 await asyncio.shield(loop.run_in_executor(self._thread, self._journal.append, events))
+                self._metrics.journal_seconds.observe(time.monotonic() - started)
+                self._metrics.journal_events.inc(by=len(events))
         except BaseException as error:
             self._failed = isinstance(error, Exception)
             group += self._waiting

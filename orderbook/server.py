@@ -1,18 +1,20 @@
 """The WebSocket server: frames in, frames out, and nothing a client does that could reach another client.
 
-A connection has one reader (requests are served one after the other, in order), one bounded queue of outgoing messages
-and one writer. A client that does not read is cut off when its queue is full; one that keeps sending what is refused is
-cut off after a number of strikes. What requests mean is the handler's business.
+A connection has one reader and one writer. Requests are decided in the order in which they come; up to a limit of them
+wait for the disk together, and their replies leave in the same order. A client that does not read is cut off when its
+queue is full, or when nothing moves for a while; one that keeps sending what is refused is cut off after a number of
+strikes; each time with a close reason. What requests mean is the handler's business.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import secrets
+import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
@@ -22,32 +24,34 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response
 
-from .errors import ConfigurationError, OrderbookError, RequestError, WireError
-from .limits import Limits, TokenBucket
+from .connections import Connection, Connections, Frame, Session
+from .errors import ConfigurationError, WireError
+from .limits import Limits
+from .metrics import Metrics
+from .refusals import refusal
 from .wire import (
     MAX_REQUEST_BYTES,
     Error,
     ErrorCode,
+    Goodbye,
     Hello,
+    Login,
+    Many,
     Message,
+    Ping,
+    Pong,
     Request,
+    Subscribe,
     decode_request,
-    encode,
-    encode_binary,
 )
 from .wire import request_id as readable_id
 
+__all__ = ["Handler", "Server", "Session"]
+
 log = logging.getLogger("sealbook.server")
-
-
-@dataclass(eq=False, slots=True)
-class Session:
-    """One connection as the handler sees it."""
-
-    challenge: bytes
-    account: int | None = None
-    operator: bool = False
-    subscribed: bool = False
+_CLOSE_SECONDS = 2.0
+_SWEEP_SECONDS = 1.0
+_POLICY, _TOO_BIG, _GOING_AWAY, _TRY_LATER = 1008, 1009, 1001, 1013
 
 
 class Handler(Protocol):
@@ -55,29 +59,33 @@ class Handler(Protocol):
 
     def hello(self, challenge: bytes) -> Hello: ...
 
+    def now(self) -> float:
+        """The venue's clock, seconds since 1970 UTC."""
+
     async def handle(self, session: Session, request: Request) -> Message:
-        """Answer a request; :class:`RequestError` and :class:`WireError` become an error reply."""
-
-
-@dataclass(eq=False)
-class _Connection:
-    socket: ServerConnection
-    session: Session
-    bucket: TokenBucket
-    outgoing: asyncio.Queue[Message]
-    binary: bool = False
-    strikes: int = 0
-    cut: bool = False
+        """Answer a request; the decision is taken before the first wait. :class:`RequestError` and :class:`WireError`
+        become an error reply."""
 
 
 class Server:
-    """Serves sessions on one address until :meth:`close`."""
+    """Serves sessions on one address until :meth:`close`. With ``tls``: over TLS only."""
 
-    def __init__(self, handler: Handler, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        limits: Limits | None = None,
+        metrics: Metrics | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._handler = handler
         self._limits = limits or Limits()
-        self._connections: dict[_Connection, None] = {}
+        self._metrics = metrics or Metrics()
+        self._tls = tls
+        self._connections = Connections()
+        self._closing: set[asyncio.Task[None]] = set()
         self._server: WebSocketServer | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._half_open: dict[ServerConnection, None] = {}
         self._open = False
 
     @property
@@ -86,23 +94,49 @@ class Server:
         assert self._server is not None
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
+    @property
+    def is_open(self) -> bool:
+        """Whether clients are served."""
+        return self._open
+
     async def start(self, host: str, port: int) -> None:
         """Take the address. Connections are refused (503) until :meth:`open`.
 
         :raises ConfigurationError: ``port_busy`` or ``cannot_listen``.
         """
+        server = self
+
+        class Guarded(ServerConnection):
+            """Counts connections that are not WebSockets yet: half-open ones must not use up the machine."""
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                server._half_open[self] = None
+                super().connection_made(transport)
+                if len(server._half_open) > server._limits.handshakes:
+                    server._metrics.cut.inc("handshakes")
+                    self.transport.abort()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                server._half_open.pop(self, None)
+                super().connection_lost(exc)
+
         try:
             self._server = await serve(
                 self._serve,
                 host,
                 port,
                 process_request=self._admit,
+                create_connection=Guarded,
                 compression=None,
                 max_size=4 * MAX_REQUEST_BYTES,
                 max_queue=16,
+                open_timeout=self._limits.handshake_seconds,
                 ping_interval=self._limits.ping_seconds,
                 ping_timeout=self._limits.ping_seconds,
-                close_timeout=2.0,
+                close_timeout=_CLOSE_SECONDS,
+                backlog=1024,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._limits.handshake_seconds if self._tls is not None else None,
                 logger=logging.getLogger("sealbook.websockets"),
             )
         except OSError as error:
@@ -111,130 +145,188 @@ class Server:
             raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error.strerror}", code="cannot_listen"
             ) from None
+        self._sweeper = asyncio.create_task(self._sweep())
 
     def open(self) -> None:
         """Serve clients from now on."""
         self._open = True
 
-    async def close(self) -> None:
-        """Refuse new connections, say goodbye to all others, wait for their end."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+    async def close(self, reason: str = "stopping", retry_after: float = 5.0) -> None:
+        """Refuse new connections, answer what was asked, say goodbye, wait for the end of all connections."""
+        self._open = False
+        if self._server is None:
+            return
+        farewell = Frame(Goodbye("drained" if reason == "drained" else "stopping", retry_after))
+        self._server.close(close_connections=False)
+        for connection in self._connections:
+            if not connection.cut:
+                connection.cut = reason
+                connection.push(farewell)
+                self._closing.add(asyncio.create_task(_finish(connection, _GOING_AWAY, reason)))
+        await asyncio.gather(*self._closing)
+        for half_open in list(self._half_open):
+            half_open.transport.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._server.wait_closed()
 
     def push(self, account: int, message: Message) -> None:
         """Send to every connection of an account."""
-        self._send(message, (c for c in self._connections if c.session.account == account and not c.session.operator))
+        self._send(message, self._connections.of(account))
 
     def broadcast(self, message: Message) -> None:
         """Send to every subscriber."""
-        self._send(message, (c for c in self._connections if c.session.subscribed))
+        self._send(message, self._connections.subscribed())
 
-    def _send(self, message: Message, connections: Iterable[_Connection]) -> None:
-        for connection in list(connections):
-            self._enqueue(connection, message)
+    def observe(self) -> None:
+        """Bring the gauges of connections and queues up to date."""
+        waiting = [connection.waiting for connection in self._connections]
+        self._metrics.connections.set(len(waiting))
+        self._metrics.handshakes.set(len(self._half_open))
+        self._metrics.outgoing_waiting.set(sum(waiting))
+        self._metrics.outgoing_longest.set(max(waiting, default=0))
+        self._metrics.requests_pending.set(sum(connection.pending for connection in self._connections))
 
-    def _enqueue(self, connection: _Connection, message: Message) -> None:
-        try:
-            connection.outgoing.put_nowait(message)
-        except asyncio.QueueFull:
-            if not connection.cut:
-                connection.cut = True
-                log.warning("slow consumer cut", extra={"account": connection.session.account})
-                connection.socket.transport.abort()
+    def _send(self, message: Message, connections: Iterable[Connection]) -> None:
+        frame = Frame(message)
+        for connection in connections:
+            if not connection.push(frame):
+                self._cut(connection, _POLICY, "slow_consumer")
+
+    def _cut(self, connection: Connection, code: int, reason: str) -> None:
+        """Close a connection whatever its client does; a client that still reads learns why."""
+        if connection.cut:
+            return
+        self._metrics.cut.inc(reason)
+        log.warning("connection cut", extra={"account": connection.session.account, "reason": reason})
+        connection.cut = reason
+        task = asyncio.create_task(_end(connection, code, reason))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _sweep(self) -> None:
+        """Cut off clients that take nothing of what is sent to them."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            before = loop.time() - self._limits.stall_seconds
+            for connection in self._connections:
+                if connection.sending is not None and connection.sending < before:
+                    self._cut(connection, _POLICY, "slow_consumer")
 
     def _admit(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
         if not self._open:
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "the venue is starting\n")
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "the venue is starting or stopping\n")
         if len(self._connections) >= self._limits.connections:
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
+            stranger = self._connections.oldest_stranger()
+            if stranger is None:
+                return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
+            self._cut(stranger, _TRY_LATER, "not_logged_in")
         return None
 
     async def _serve(self, socket: ServerConnection) -> None:
-        now = asyncio.get_running_loop().time()
-        connection = _Connection(
-            socket,
-            Session(secrets.token_bytes(32)),
-            TokenBucket(self._limits.requests_per_second, self._limits.burst, now),
-            asyncio.Queue(self._limits.outgoing),
-        )
-        self._connections[connection] = None
-        writer = asyncio.create_task(self._write(connection))
+        self._half_open.pop(socket, None)
+        loop = asyncio.get_running_loop()
+        connection = Connection(socket, Session(secrets.token_bytes(32)), self._limits, loop.time())
+        self._connections.add(connection)
+        writer = asyncio.create_task(connection.run())
         try:
-            self._enqueue(connection, self._handler.hello(connection.session.challenge))
+            connection.push(Frame(self._handler.hello(connection.session.challenge)))
             async for frame in socket:
                 close = await self._frame(connection, frame)
                 if close is not None:
-                    await connection.outgoing.join()
-                    await socket.close(*close)
+                    connection.cut = close[1]
+                    self._metrics.cut.inc(close[1])
+                    await _finish(connection, *close)
                     return
         except ConnectionClosed:
             pass
         finally:
-            self._connections.pop(connection, None)
+            self._connections.remove(connection)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
-    async def _write(self, connection: _Connection) -> None:
-        while True:
-            message = await connection.outgoing.get()
-            try:
-                await connection.socket.send(encode_binary(message) if connection.binary else encode(message))
-            except ConnectionClosed:
-                pass
-            finally:
-                connection.outgoing.task_done()
-
-    async def _frame(self, connection: _Connection, frame: str | bytes) -> tuple[int, str] | None:
+    async def _frame(self, connection: Connection, data: str | bytes) -> tuple[int, str] | None:
         """Serve one frame; a close code and reason if the connection must end."""
-        connection.binary = isinstance(frame, bytes)
-        if not connection.bucket.take(asyncio.get_running_loop().time()):
-            self._refuse(connection, readable_id(frame), "rate_limited", "too many requests", retryable=True)
-            return self._strike(connection, "rate_limited")
+        connection.binary = isinstance(data, bytes)
+        now = asyncio.get_running_loop().time()
+        pause = connection.bucket.take(now)
+        if pause:
+            error = _error(data, "rate_limited", "too many requests", retryable=True, retry_after=pause)
+            return await self._strike(connection, error)
         try:
-            request = decode_request(frame)
+            request = decode_request(data)
         except WireError as error:
             code: ErrorCode = "too_large" if error.code == "too_large" else "malformed"
-            self._refuse(connection, readable_id(frame), code, str(error), error.field)
-            return (1009, "too_large") if code == "too_large" else self._strike(connection, "malformed")
-        try:
-            reply = await self._handler.handle(connection.session, request)
-        except (RequestError, WireError) as error:
-            self._refuse(connection, request.id, error.code, str(error), error.field, error.retryable)  # type: ignore[arg-type]
-            return None
-        except OrderbookError as error:
-            log.error("request failed: %s", error, extra={"code": error.code})
-            self._refuse(connection, request.id, "unavailable", "the venue cannot serve this now", retryable=True)
-            return None
-        except Exception:
-            log.exception("request failed", extra={"request": type(request).__name__})
-            self._refuse(connection, request.id, "internal", "a fault of the venue; it is logged there")
-            return None
-        self._enqueue(connection, reply)
-        self._limit_account(connection)
+            close = await self._strike(connection, _error(data, code, str(error), error.field))
+            return (_TOO_BIG, "too_large") if code == "too_large" else close
+        if isinstance(request, Many):
+            pause = connection.bucket.take(now, len(request.items) - 1)
+            if pause:
+                text = f"{len(request.items)} requests at once are more than the rate budget holds now"
+                return await self._strike(
+                    connection, Error(request.id, "rate_limited", text, "items", True, retry_after=pause)
+                )
+        task = asyncio.create_task(self._answer(connection, request, now))
+        await connection.reply(task)
         return None
 
-    def _refuse(
-        self,
-        connection: _Connection,
-        request: int | None,
-        code: ErrorCode,
-        message: str,
-        field_: str = "",
-        retryable: bool = False,
-    ) -> None:
-        self._enqueue(connection, Error(request, code, message[:400], field_[:100], retryable))
+    async def _answer(self, connection: Connection, request: Request, received: float) -> Message:
+        name = type(request).__name__
+        loop = asyncio.get_running_loop()
+        try:
+            if isinstance(request, Ping):
+                return Pong(request.id, self._handler.now(), connection.bucket.left(loop.time()))
+            reply = await self._handler.handle(connection.session, request)
+        except Exception as error:
+            refused = refusal(request.id, error)
+            self._metrics.refused.inc(refused.code)
+            return refused
+        finally:
+            self._metrics.requests.inc(name)
+            self._metrics.request_seconds.observe(loop.time() - received, name)
+            if isinstance(request, Login | Subscribe):
+                self._connections.refresh(connection)
+        if isinstance(request, Login):
+            self._limit_account(request.account)
+        return reply
 
-    def _strike(self, connection: _Connection, reason: str) -> tuple[int, str] | None:
+    async def _strike(self, connection: Connection, error: Error) -> tuple[int, str] | None:
+        self._metrics.refused.inc(error.code)
+        await connection.reply(error)
         connection.strikes += 1
-        return (1008, reason) if connection.strikes >= self._limits.strikes else None
+        return (_POLICY, error.code) if connection.strikes >= self._limits.strikes else None
 
-    def _limit_account(self, connection: _Connection) -> None:
+    def _limit_account(self, account: int) -> None:
         """Close the oldest connection of an account that has too many."""
-        account = connection.session.account
-        if account is None:
-            return
-        own = [c for c in self._connections if c.session.account == account]
+        own = [connection for connection in self._connections.of(account) if not connection.cut]
         if len(own) > self._limits.connections_per_account:
-            own[0].session.account = None
-            own[0].socket.transport.abort()
+            self._cut(own[0], _POLICY, "too_many_sessions")
+
+
+def _error(
+    data: str | bytes,
+    code: ErrorCode,
+    message: str,
+    field: str = "",
+    retryable: bool = False,
+    retry_after: float | None = None,
+) -> Error:
+    return Error(readable_id(data), code, message[:400], field[:100], retryable, retry_after)
+
+
+async def _finish(connection: Connection, code: int, reason: str) -> None:
+    """Send what waits, then end the connection."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.drained()
+    await _end(connection, code, reason)
+
+
+async def _end(connection: Connection, code: int, reason: str) -> None:
+    """Send a close frame; do not wait long for a client that does not read it."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.socket.close(code, reason)
+    except (TimeoutError, ConnectionClosed):
+        connection.socket.transport.abort()

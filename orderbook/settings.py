@@ -27,6 +27,10 @@ class Settings:
     poll_seconds: float = 0.5
     mine_seconds: float | None = None
     """On a development chain on which nobody else makes blocks: make one this often while blocks are waited for."""
+    resend_seconds: float = 60.0
+    """A transaction that is not final after this time is looked for on L1, and sent again if it is gone."""
+    status: tuple[str, int] | None = None
+    """Where figures and health are served over HTTP."""
     empty_batches: bool = True
     """Whether to seal a batch without commitments when L1 queue entries wait."""
 

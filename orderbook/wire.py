@@ -3,7 +3,8 @@
 One message is one WebSocket text frame with one JSON object, or one binary frame with the same object in
 MessagePack; the venue answers, and pushes, in the encoding last used by the client. The field ``type`` tells
 messages apart; unknown types and unknown fields are refused. Every request carries an ``id`` chosen by the client,
-which the one reply to it repeats; messages without ``id`` are pushed.
+which the one reply to it repeats; messages without ``id`` are pushed. Replies come in the order of the requests.
+Requests of an account may name it (``account``); without it the account that logged in first is meant.
 
 Digests and hashes are ``0x`` and 64 lowercase hex digits: a digest is its four elements, each 8 bytes big-endian.
 Signatures are ``0x`` and 130 hex digits ``r || s || v``, over EIP-712 typed data (:mod:`commitments.receipts`).
@@ -21,11 +22,13 @@ from .digests import digest_of as digest_of
 from .digests import hex_digest as hex_digest
 from .errors import WireError
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of this schema. It changes with any change that an older peer could not read."""
-MAX_REQUEST_BYTES: Final = 16_384
-"""Longest request; a reveal of 64 entries takes about 7 kB."""
-MAX_REPLY_BYTES: Final = 262_144
+MAX_REQUEST_BYTES: Final = 131_072
+"""Longest request; a reveal of 64 entries takes about 7 kB, and :class:`Many` may hold several."""
+MAX_ITEMS: Final = 64
+"""Requests in one :class:`Many`."""
+MAX_REPLY_BYTES: Final = 2_097_152
 """Longest message of the venue."""
 MAX_PATH: Final = 32
 
@@ -56,10 +59,19 @@ ErrorCode: TypeAlias = Literal[
     "batch_full",  # max_count commitments
     "not_found",  # no such leaf, path or result for this account
     "too_early",  # the result is not known before the reveal deadline
-    "unavailable",  # the venue is starting, stopping, or cannot reach L1; repeat later
+    "unavailable",  # the venue is starting, draining, stopping, or cannot reach L1; repeat later
     "internal",  # a fault of the venue
 ]
 Phase: TypeAlias = Literal["commit", "seal", "reveal", "beacon", "clear", "prove", "settle", "settled"]
+Channel: TypeAlias = Literal[
+    "batches",  # BatchStatus of every batch, at each change of phase
+    "markets",  # Markets, when a cleared batch moved a reference price
+    "orders",  # what concerns the account's own commitments: Receipt, Sealed, Result
+    "balances",  # the account's Balances, when a batch of its own is cleared or settled
+]
+StreamSequence: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""Number of a pushed message in its channel (for own channels: of the account), without a hole while nothing is lost.
+None in replies."""
 RefusalReason: TypeAlias = Literal[
     "no_leaf",  # the sealed batch holds no leaf of this account
     "late",  # after the reveal deadline
@@ -79,7 +91,8 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type",
 class Login(Message, frozen=True, tag="login"):
     """Answer to the challenge of :class:`Hello`: ``Session(venue, account, challenge)`` signed by the commit key.
 
-    Account 0 opens the operator's session, signed by the operator's key.
+    Account 0 opens the operator's session, signed by the operator's key. A connection may log in more trading accounts,
+    each with a signature of its own over the same challenge, up to ``accounts_per_connection``.
     """
 
     id: RequestId
@@ -100,6 +113,7 @@ class Commit(Message, frozen=True, tag="commit"):
     sequence: Sequence
     commitment: Hex32
     signature: Signature
+    account: Account | None = None
 
 
 class Cancel(Message, frozen=True, tag="cancel"):
@@ -109,6 +123,7 @@ class Cancel(Message, frozen=True, tag="cancel"):
     batch: BatchNumber
     sequence: Sequence
     signature: Signature
+    account: Account | None = None
 
 
 class Lease(Message, frozen=True, tag="lease"):
@@ -124,6 +139,7 @@ class Lease(Message, frozen=True, tag="lease"):
     sequence: Sequence
     signature: Signature
     seconds: Annotated[float, Meta(ge=0.1, le=3600)]
+    account: Account | None = None
 
 
 class GetPath(Message, frozen=True, tag="get_path"):
@@ -131,6 +147,7 @@ class GetPath(Message, frozen=True, tag="get_path"):
 
     id: RequestId
     batch: BatchNumber
+    account: Account | None = None
 
 
 class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -155,6 +172,7 @@ class Reveal(Message, frozen=True, tag="reveal"):
     secret: Hex32
     key_position: Annotated[int, Meta(ge=0, lt=2**20)]
     key_path: Siblings
+    account: Account | None = None
 
 
 class GetBatch(Message, frozen=True, tag="get_batch"):
@@ -169,12 +187,14 @@ class GetResult(Message, frozen=True, tag="get_result"):
 
     id: RequestId
     batch: BatchNumber
+    account: Account | None = None
 
 
 class GetBalances(Message, frozen=True, tag="get_balances"):
     """Ask for the own :class:`Balances`."""
 
     id: RequestId
+    account: Account | None = None
 
 
 class GetMarkets(Message, frozen=True, tag="get_markets"):
@@ -183,16 +203,67 @@ class GetMarkets(Message, frozen=True, tag="get_markets"):
     id: RequestId
 
 
-class Subscribe(Message, frozen=True, tag="subscribe"):
-    """Have every :class:`BatchStatus` change pushed from now on; answered by the open batch's. Needs no session."""
+class GetReceipt(Message, frozen=True, tag="get_receipt"):
+    """Ask for the :class:`Receipt` of the account's newest message for a batch: what became of a commitment whose answer
+    was lost. ``not_found`` if the venue holds none."""
 
     id: RequestId
+    batch: BatchNumber
+    account: Account | None = None
+
+
+class ChannelAt(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """``[channel, sequence]``: the last message of a channel."""
+
+    channel: Channel
+    sequence: StreamSequence
+
+
+class Subscribe(Message, frozen=True, tag="subscribe"):
+    """Have changes pushed from now on; answered by :class:`Subscribed`. Public channels need no session.
+
+    After a reconnect, ``stream`` and ``after`` name what was seen last: what followed is pushed again, if the venue
+    still holds it. Channels of a session (``orders``, ``balances``) are those of ``account``.
+    """
+
+    id: RequestId
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=4)] = ("batches",)
+    stream: Hex32 | None = None
+    after: Annotated[tuple[ChannelAt, ...], Meta(max_length=4)] = ()
+    account: Account | None = None
 
 
 class SealNow(Message, frozen=True, tag="seal_now"):
     """Operator's session only: close the open batch at once; answered by its :class:`BatchStatus`."""
 
     id: RequestId
+
+
+class Drain(Message, frozen=True, tag="drain"):
+    """Operator's session only: take no new commitments, bring every batch to its settlement, then stop. Answered by the
+    open batch's :class:`BatchStatus`; later commitments are refused with ``unavailable``."""
+
+    id: RequestId
+
+
+class Ping(Message, frozen=True, tag="ping"):
+    """Ask for a sign of life and for what is left of the rate budget; answered by :class:`Pong`. Needs no session."""
+
+    id: RequestId
+
+
+Item: TypeAlias = Commit | Cancel | Lease | Reveal | GetPath | GetBatch | GetResult | GetBalances
+
+
+class Many(Message, frozen=True, tag="many"):
+    """Several requests in one frame, each of any account of this connection; answered by :class:`Results`.
+
+    They are decided in their order and none depends on another: each has its own reply, an error too. It takes as much
+    of the rate budget as its items would one by one.
+    """
+
+    id: RequestId
+    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
 
 
 Request: TypeAlias = (
@@ -206,8 +277,12 @@ Request: TypeAlias = (
     | GetResult
     | GetBalances
     | GetMarkets
+    | GetReceipt
     | Subscribe
     | SealNow
+    | Drain
+    | Ping
+    | Many
 )
 
 # ---------------------------------------------------------------------------------------------- replies
@@ -221,6 +296,16 @@ class Error(Message, frozen=True, tag="error"):
     message: str
     field: str = ""
     retryable: bool = False
+    retry_after: float | None = None
+    """Seconds after which a repetition can succeed, where the venue knows it."""
+
+
+class Pong(Message, frozen=True, tag="pong"):
+    """``at``: the venue's clock, seconds since 1970 UTC. ``budget``: requests that may be sent at once now."""
+
+    id: RequestId
+    at: float
+    budget: float
 
 
 class Session(Message, frozen=True, tag="session"):
@@ -234,14 +319,18 @@ class Session(Message, frozen=True, tag="session"):
 
 class Receipt(Message, frozen=True, tag="receipt"):
     """The commitment is in the journal. ``signature``: operator over ``Receipt(venue, batch, account, sequence,
-    commitment)``; commitment 0 confirms a cancel."""
+    commitment)``; commitment 0 confirms a cancel. Pushed (``id`` None) to the account's other connections, and answer to
+    :class:`GetReceipt`: then ``commit_signature`` is the commit key's, so that a process which did not send the message
+    sees that another one did."""
 
-    id: RequestId
+    id: RequestId | None
     batch: BatchNumber
     account: Account
     sequence: Sequence
     commitment: Hex32
     signature: Signature
+    commit_signature: Signature | None = None
+    stream_sequence: StreamSequence | None = None
 
 
 class Leased(Message, frozen=True, tag="leased"):
@@ -316,13 +405,14 @@ class Asset(Struct, frozen=True, forbid_unknown_fields=True):
 class Markets(Message, frozen=True, tag="markets"):
     """Parameters of the version in force."""
 
-    id: RequestId
+    id: RequestId | None
     version: int
     markets: tuple[Market, ...]
     assets: tuple[Asset, ...]
     max_count: int
     miss_fee: Amount
     fee_asset: int
+    stream_sequence: StreamSequence | None = None
 
 
 class BalanceLeaf(Struct, frozen=True, forbid_unknown_fields=True):
@@ -337,13 +427,14 @@ class Balances(Message, frozen=True, tag="balances"):
     """Settled balances, of every asset, under the settled ``root`` that L1 holds, and ``pending``: balances after the
     last cleared batch, provisional until settlement. ``settled_batches``: how many are settled, from batch 0 on."""
 
-    id: RequestId
+    id: RequestId | None
     account: Account
     settled_batches: BatchNumber
     root: Hex32
     key_root: Hex32
     balances: tuple[BalanceLeaf, ...]
     pending: tuple[tuple[int, Amount], ...]
+    stream_sequence: StreamSequence | None = None
 
 
 class Fill(Struct, frozen=True, forbid_unknown_fields=True):
@@ -376,9 +467,31 @@ class Result(Message, frozen=True, tag="result"):
     fills: tuple[Fill, ...]
     changes: tuple[tuple[int, int], ...]
     """(asset, change in units) of the account's balances by this batch, fees included."""
+    stream_sequence: StreamSequence | None = None
 
 
 # ---------------------------------------------------------------------------------------------- pushed
+
+
+class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+    """What this connection may do; who keeps within it is never cut off. Beyond ``requests_per_second`` on average (and
+    ``burst`` at once) requests are refused with ``rate_limited``, and after ``strikes`` refused frames it is closed."""
+
+    requests_per_second: float
+    burst: int
+    strikes: int
+    request_bytes: int
+    items: int
+    """Requests in one :class:`Many`."""
+    pipeline: int
+    """Requests that are worked on at once; the venue reads no more until one is answered."""
+    outgoing: int
+    """Pushed messages that may wait for a client that does not read; then it is cut off: close reason
+    ``slow_consumer``."""
+    connections_per_account: int
+    accounts_per_connection: int
+    ping_seconds: float
+    """The venue sends a WebSocket ping this often, and closes after this time without an answer."""
 
 
 class Hello(Message, frozen=True, tag="hello"):
@@ -390,7 +503,8 @@ class Hello(Message, frozen=True, tag="hello"):
     contract: Address
     operator: Address
     challenge: Hex32
-    """Random; good for one login on this connection."""
+    """Random; good for logins on this connection."""
+    budget: Budget
 
 
 class MarketResult(Struct, frozen=True, forbid_unknown_fields=True):
@@ -436,6 +550,9 @@ class BatchStatus(Message, frozen=True, tag="batch"):
     proof_bytes: int | None = None
     settle_transactions: tuple[Hex32, ...] = ()
     settle_gas: int | None = None
+    stream_sequence: StreamSequence | None = None
+    client_sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    """In replies to a session: the highest client sequence that the venue holds of the account for this batch."""
 
 
 class Sealed(Message, frozen=True, tag="sealed"):
@@ -452,10 +569,54 @@ class Sealed(Message, frozen=True, tag="sealed"):
     seal_block: Block
     seal_transaction: Hex32
     reveal_until: Block
+    stream_sequence: StreamSequence | None = None
+
+
+ItemReply: TypeAlias = Error | Receipt | Leased | Path | Acknowledgement | Refusal | Balances | Result | BatchStatus
+
+
+class Results(Message, frozen=True, tag="results"):
+    """One reply for each item of :class:`Many`, in its order, with the item's own ``id``."""
+
+    id: RequestId
+    items: tuple[ItemReply, ...]
+
+
+class Goodbye(Message, frozen=True, tag="goodbye"):
+    """The venue stops: every request before this was answered, none after it will be. ``retry_after``: seconds after
+    which to come back. The close code that follows is 1001."""
+
+    reason: Literal["drained", "stopping"]
+    retry_after: float
+
+
+class Subscribed(Message, frozen=True, tag="subscribed"):
+    """The channels are open. ``stream`` is random and new whenever the venue starts: sequences of another stream mean
+    nothing. ``at``: each channel's last message. ``resumed``: channels whose missed messages follow at once; for the
+    others the state as of ``at`` is here: batches in flight, markets, own unsettled results, balances."""
+
+    id: RequestId
+    stream: Hex32
+    at: tuple[ChannelAt, ...]
+    resumed: tuple[Channel, ...]
+    heartbeat_seconds: float
+    """A :class:`Heartbeat` is pushed this often; a client that hears nothing for longer has lost the connection."""
+    batches: tuple[BatchStatus, ...] = ()
+    markets: Markets | None = None
+    results: tuple[Result, ...] = ()
+    balances: Balances | None = None
+
+
+class Heartbeat(Message, frozen=True, tag="heartbeat"):
+    """Sign of life to subscribers, with each channel's last message: shows a loss that nothing followed."""
+
+    stream: Hex32
+    at: tuple[ChannelAt, ...]
 
 
 Reply: TypeAlias = (
     Error
+    | Pong
     | Session
     | Receipt
     | Leased
@@ -468,6 +629,10 @@ Reply: TypeAlias = (
     | Hello
     | BatchStatus
     | Sealed
+    | Subscribed
+    | Heartbeat
+    | Goodbye
+    | Results
 )
 
 # ---------------------------------------------------------------------------------------------- codec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -65,12 +66,13 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
         connected(node, parameters) as operator,
     ):
         assert one.hello == wire.Hello(
-            1,
+            2,
             parameters.venue,
             parameters.chain_id,
             parameters.contract,
             OPERATOR.address,
             one.hello.challenge,
+            Limits().budget(),
         )
         await operator.login(OPERATOR, 0)
         assert (await operator.ask(wire.Subscribe(1), wire.BatchStatus)).phase == "commit"
@@ -407,7 +409,8 @@ async def test_the_rate_limit_and_its_strikes(tmp_path: Path, l1: SimulatedL1) -
             await other.ask(wire.GetMarkets(1), wire.Markets)
 
 
-async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL1) -> None:
+@pytest.mark.parametrize("back", [False, True], ids=["stays away", "reads again"])
+async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL1, back: bool) -> None:
     limits = Limits(outgoing=4)
     async with (
         running(tmp_path, l1, limits=limits) as node,
@@ -422,9 +425,17 @@ async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL
         for number in range(60):
             node.server.broadcast(big)
             await good.ask(wire.GetMarkets(3 + number), wire.Markets)
-            if len(node.server._connections) == 1:
+            if node.metrics.cut.value("slow_consumer"):
                 break
-        assert len(node.server._connections) == 1
+        if back:
+            slow.socket.transport.resume_reading()
+            with pytest.raises(ConnectionClosed) as closed:
+                await everything(slow, [])
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "slow_consumer")
+        while len(node.server._connections) > 1:
+            await asyncio.sleep(0.05)
+        await good.ask(wire.GetMarkets(100), wire.Markets)
 
 
 async def test_messagepack(tmp_path: Path, l1: SimulatedL1) -> None:
@@ -438,10 +449,12 @@ async def test_messagepack(tmp_path: Path, l1: SimulatedL1) -> None:
 async def test_too_many_connections(tmp_path: Path, l1: SimulatedL1) -> None:
     from websockets.exceptions import InvalidStatus
 
+    trader = funded(l1, 1)
     async with (
         running(tmp_path, l1, limits=Limits(connections=1)) as node,
         connected(node, l1.parameters()) as client,
     ):
+        await client.login(trader.key, trader.account)
         with pytest.raises(InvalidStatus) as caught:
             async with connected(node, l1.parameters()):
                 pass
@@ -471,10 +484,11 @@ async def everything(client: Client, answers: list[wire.Reply]) -> None:
 
 async def test_a_node_that_stops_says_goodbye(tmp_path: Path, l1: SimulatedL1) -> None:
     async with connected_to_stopped(tmp_path, l1) as client:
+        assert await client.receive() == wire.Goodbye("stopping", 5.0)
         with pytest.raises(ConnectionClosed) as closed:
             await client.receive()
         assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1001
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "stopping")
 
 
 @contextlib.asynccontextmanager
