@@ -19,7 +19,6 @@ from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
-from commitments.receipts import Domain
 from commitments.types import KEY_DEPTH, Digest
 from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
 
@@ -27,14 +26,16 @@ from .agent import RevealAgent
 from .audit import Audit, Balance
 from .chain import Chain
 from .errors import ClientError, StateError, VenueMismatchError
-from .evm import EvmChain, l1_account
+from .evm import EvmChain
 from .funds import Funds
 from .keys import KeyRing, Keys, Progress
 from .link import Link
 from .orders import Bundle, Instruction, withdrawal
 from .placing import Desk, open_batch
+from .signers import LocalSigner, Signer, signer_of
 from .states import Commitment, OrderHandle
 from .store import Store
+from .typed import Messages
 from .venue import Number, Venue
 
 __all__ = ["Client"]
@@ -45,7 +46,15 @@ log = logging.getLogger("sealbook.client")
 class Client:
     """Made by :meth:`connect`; may be used from several tasks of one event loop."""
 
-    def __init__(self, url: str, chain: Chain, keys: Keys, store: Store, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        chain: Chain,
+        keys: Keys,
+        store: Store,
+        poll_seconds: float,
+        commit_signer: Signer | None = None,
+    ) -> None:
         self.venue: Venue = chain.venue()
         """Markets, assets and parameters, from L1."""
         self.account = 0
@@ -54,7 +63,8 @@ class Client:
         self._keys = keys
         self._store = store
         self._poll_seconds = poll_seconds
-        self._domain = Domain(self.venue.chain_id, self.venue.contract)
+        self._signer = LocalSigner(keys.commit_key) if commit_signer is None else commit_signer
+        self._messages = Messages(self.venue.chain_id, self.venue.contract)
         self._link = Link(url, self._check_hello, self._login, self._pushed)
         self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
         self._funds = Funds(self.venue, chain)
@@ -76,7 +86,8 @@ class Client:
         contract: str,
         keys: Keys,
         store: str | Path,
-        account: str | bytes | LocalAccount | None = None,
+        account: str | bytes | LocalAccount | Signer | None = None,
+        commit_signer: Signer | None = None,
         account_number: int | None = None,
         profile: str | None = None,
         poll_seconds: float = 0.5,
@@ -89,14 +100,15 @@ class Client:
         :param contract: address of the exchange contract.
         :param keys: seed and commit key.
         :param store: the account's store; one file per account, kept until everything is settled.
-        :param account: L1 private key, for register, rekey, deposit and claim; needs not be given otherwise.
+        :param account: L1 private key or signer, for register, rekey, deposit and claim; needs not be given otherwise.
+        :param commit_signer: signs sessions and commitments in the place of the commit key in ``keys``.
         :param account_number: the account, where ``account`` is not given.
         :param profile: finality rules of the chain, by name; by default those of the chain id.
         :raises ClientError: whichever part does not fit.
         """
-        signer = None if account is None else l1_account(account)
+        signer = None if account is None else signer_of(account)
         chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)
-        client = await asyncio.to_thread(cls._open, url, chain, keys, Path(store), poll_seconds)
+        client = await asyncio.to_thread(cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer)
         try:
             await client._start(account_number, within)
             yield client
@@ -104,10 +116,12 @@ class Client:
             await client._stop()
 
     @classmethod
-    def _open(cls, url: str, chain: Chain, keys: Keys, path: Path, poll_seconds: float) -> Client:
+    def _open(
+        cls, url: str, chain: Chain, keys: Keys, path: Path, poll_seconds: float, commit_signer: Signer | None
+    ) -> Client:
         store = Store(path)
         try:
-            return cls(url, chain, keys, store, poll_seconds)
+            return cls(url, chain, keys, store, poll_seconds, commit_signer)
         except BaseException:
             store.close()
             raise
@@ -125,9 +139,9 @@ class Client:
     async def _enter(self, number: int, within: float) -> None:
         """Take up the work of an account that L1 knows."""
         registered = await asyncio.to_thread(self._chain.commit_key_of, number)
-        if registered.lower() != self._keys.commit_key.address.lower():
+        if registered.lower() != self._signer.address.lower():
             raise StateError(
-                f"account {number} has the commit key {registered}, not {self._keys.commit_key.address}",
+                f"account {number} has the commit key {registered}, not {self._signer.address}",
                 code="wrong_commit_key",
                 field="keys",
             )
@@ -139,7 +153,7 @@ class Client:
         await self._link.ready(within)
         self._audit = Audit(self.venue, number, self._chain, self._link, self._store)
         await self._audit.begin()
-        self._desk = Desk(self.venue, number, self._link, self._store, self._ring, self._keys.commit_key)
+        self._desk = Desk(self.venue, number, self._link, self._store, self._ring, self._signer)
         self._agent = RevealAgent(
             self.venue,
             number,
@@ -179,11 +193,11 @@ class Client:
             if said != expected:
                 raise VenueMismatchError(f"{field}: the venue says {said}, L1 says {expected}", field=field)
 
-    def _login(self, hello: Hello) -> Login | None:
+    async def _login(self, hello: Hello) -> Login | None:
         if not self.account:
             return None
-        digest = self._domain.session(self.account, bytes.fromhex(hello.challenge[2:]))
-        return Login(id=0, account=self.account, signature="0x" + self._keys.commit_key.sign(digest).hex())
+        message = self._messages.session(self.account, bytes.fromhex(hello.challenge[2:]))
+        return Login(id=0, account=self.account, signature="0x" + (await self._signer.sign_message(message)).hex())
 
     def _pushed(self, message: Message) -> None:
         if self._agent is not None:
@@ -202,7 +216,7 @@ class Client:
         if address is None:
             raise StateError("registering needs the L1 key", code="no_l1_key", field="account")
         root = await self._new_tree(log_size, progress)
-        await asyncio.to_thread(self._chain.register, root, self._keys.commit_key.address)
+        await asyncio.to_thread(self._chain.register, root, self._signer.address)
         number = await asyncio.to_thread(self._chain.account_of, address)
         await self._enter(number, 60.0)
         return number

@@ -11,6 +11,7 @@
     │   └── InsufficientBalanceError  an entry that admission would drop
     ├── StateError                    not possible now: not registered, a commitment is open, no batch is open
     ├── KeyFileError                  seed file or key cache: missing, too open, corrupt, or of another account
+    ├── SignerError                   a signer: unreachable, refuses, wrong key or password, unreadable keystore
     ├── StoreError                    the store: locked by another process, corrupt, or of another account
     ├── LinkError                     the connection to the venue
     │   ├── VenueUnreachableError     no connection in time; nothing of this request was sent
@@ -51,6 +52,7 @@ __all__ = [
     "NotOnGridError",
     "OrderEndedError",
     "OutOfBandError",
+    "SignerError",
     "StateError",
     "StoreError",
     "TransactionPendingError",
@@ -139,6 +141,13 @@ class KeyFileError(ClientError):
     """A seed file or key cache cannot be used."""
 
     default_code = "key_file"
+
+
+class SignerError(ClientError):
+    """A signer gives no signature, or not the one that was asked for; nothing was sent."""
+
+    default_code = "signer"
+    default_advice = "check the signer's address, its password and its log"
 
 
 class StoreError(ClientError):

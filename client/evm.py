@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from commitments.types import Digest
@@ -15,7 +13,7 @@ from contracts.deploy import Token
 from contracts.errors import ContractsError, EndpointError, RevertedError, TransactionFailedError
 from contracts.exchange import Exchange
 from contracts.rpc import connect, guarded
-from contracts.transactions import Sender
+from contracts.transactions import Sender, Signed
 from proofs.statement.public import Holding, PublicDataError, decode, withdrawal_path, withdrawals_root
 
 from .chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
@@ -27,9 +25,10 @@ from .errors import (
     TransactionPendingError,
     TransactionRevertedError,
 )
+from .signers import Signer
 from .venue import Asset, Market, Venue
 
-__all__ = ["EvmChain", "l1_account"]
+__all__ = ["EvmChain"]
 
 T = TypeVar("T")
 _NATIVE = ("ETH", 18)
@@ -38,18 +37,15 @@ _STEP_BLOCKS = 5_000
 """Blocks of one search for events."""
 
 
-def l1_account(key: str | bytes | LocalAccount) -> LocalAccount:
-    """The L1 account of a private key (hex or 32 bytes); it holds the funds and is not the commit key.
+class _Wallet:
+    """A signer in the form in which the bindings sign transactions."""
 
-    :raises InputError: ``bad_l1_key``.
-    """
-    if isinstance(key, LocalAccount):
-        return key
-    try:
-        account: LocalAccount = Account.from_key(key)
-    except Exception:
-        raise InputError("account: not a private key of 32 bytes", code="bad_l1_key", field="account") from None
-    return account
+    def __init__(self, signer: Signer) -> None:
+        self.address = signer.address
+        self._signer = signer
+
+    def sign_transaction(self, transaction_dict: dict[str, Any]) -> Signed:
+        return Signed(self._signer.sign_transaction(transaction_dict))
 
 
 class EvmChain:
@@ -59,18 +55,19 @@ class EvmChain:
         self,
         rpc: str,
         contract: str,
-        account: LocalAccount | None = None,
+        signer: Signer | None = None,
         profile: str | None = None,
         first_block: int = 0,
     ) -> None:
         if not Web3.is_address(contract):
             raise InputError(f"contract: {contract!r} is no address", code="bad_address", field="contract")
-        self._account = account
+        self._signer = signer
         self._first_block = first_block
         self._endpoint = _translated(lambda: connect(rpc, profile=profile))
         _translated(lambda: self._endpoint.demand_code(contract))
         self._exchange = Exchange(self._endpoint.w3, contract)
-        self._sender = None if account is None else Sender(self._endpoint.w3, account, self._endpoint.profile)
+        wallet = None if signer is None else _Wallet(signer)
+        self._sender = None if wallet is None else Sender(self._endpoint.w3, wallet, self._endpoint.profile)
         self._queue: dict[int, tuple[int, QueueEntry]] = {}
         self._queue_read = first_block
         self._settlements: dict[int, Settlement] = {}
@@ -80,7 +77,7 @@ class EvmChain:
 
     @property
     def address(self) -> str | None:
-        return None if self._account is None else str(self._account.address)
+        return None if self._signer is None else self._signer.address
 
     # ------------------------------------------------------------------------------------------ reading
 

@@ -10,9 +10,12 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from Crypto.Cipher import AES
+from Crypto.Protocol.KDF import scrypt
+from msgspec import Meta, Struct
 
 from commitments.errors import CommitmentError, KeyCacheError
 from commitments.keys import BatchKey, KeyTree, Progress, Seed, derive_secret
@@ -23,11 +26,27 @@ from .errors import KeyFileError
 
 __all__ = ["KeyRing", "Keys", "Progress"]
 
+_SCRYPT_N: Final = 2**15
+
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     seed: str
     commit_key: str
+
+
+class _Encrypted(Struct, frozen=True, forbid_unknown_fields=True):
+    """Seed and commit key under AES-256-GCM, with a key from the password by scrypt (r = 8, p = 1). Version 2."""
+
+    version: int
+    scrypt_n: Annotated[int, Meta(ge=2, le=2**20)]
+    salt: str
+    nonce: str
+    box: str
+
+
+class _Version(Struct, frozen=True):
+    version: int
 
 
 class Keys:
@@ -52,13 +71,19 @@ class Keys:
         return cls(entropy(32), entropy(32))
 
     @classmethod
-    def create(cls, path: str | Path) -> Keys:
-        """Fresh secrets, saved in a new file (mode 0600). Keep a copy: without the seed no commitment can be opened.
+    def create(cls, path: str | Path, password: str | None = None) -> Keys:
+        """Fresh secrets, saved in a new file (mode 0600), encrypted if there is a password.
+
+        Keep a copy: without the seed no commitment can be opened.
 
         :raises KeyFileError: ``key_file_exists``.
         """
         keys, path = cls.generate(), Path(path)
-        data = _File(1, keys.seed.reveal().hex(), keys.commit_key.reveal().hex())
+        data: _File | _Encrypted
+        if password is None:
+            data = _File(1, keys.seed.reveal().hex(), keys.commit_key.reveal().hex())
+        else:
+            data = _encrypt(keys.seed.reveal() + keys.commit_key.reveal(), password)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -72,10 +97,11 @@ class Keys:
         return keys
 
     @classmethod
-    def load(cls, path: str | Path) -> Keys:
+    def load(cls, path: str | Path, password: str | None = None) -> Keys:
         """Secrets from a file of :meth:`create`.
 
-        :raises KeyFileError: missing, readable by others, or no such file.
+        :raises KeyFileError: missing, readable by others, or no such file; ``key_file_password``: encrypted, and the
+            password is missing or wrong.
         """
         path = Path(path)
         try:
@@ -85,12 +111,43 @@ class Keys:
         if mode & 0o077:
             raise KeyFileError(f"{path} has mode {mode:o}", code="key_file_mode", field="keys", advice="chmod 600 it")
         try:
+            if msgspec.json.decode(data, type=_Version).version == 2:
+                secrets = _decrypt(msgspec.json.decode(data, type=_Encrypted), password, path)
+                return cls(secrets[:32], secrets[32:])
             file = msgspec.json.decode(data, type=_File)
             if file.version != 1:
                 raise ValueError
             return cls(bytes.fromhex(file.seed), bytes.fromhex(file.commit_key))
-        except (msgspec.DecodeError, ValueError, KeyFileError):
+        except KeyFileError as error:
+            if error.code == "key_file_password":
+                raise
             raise KeyFileError(f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys") from None
+        except (msgspec.DecodeError, ValueError):
+            raise KeyFileError(f"{path} is no key file, or is damaged", code="key_file_damaged", field="keys") from None
+
+
+def _encrypt(secrets: bytes, password: str) -> _Encrypted:
+    salt, nonce = os.urandom(16), os.urandom(12)
+    box, tag = _cipher(password, salt, nonce, _SCRYPT_N).encrypt_and_digest(secrets)
+    return _Encrypted(2, _SCRYPT_N, salt.hex(), nonce.hex(), (box + tag).hex())
+
+
+def _decrypt(file: _Encrypted, password: str | None, path: Path) -> bytes:
+    if password is None:
+        raise KeyFileError(f"{path} is encrypted", code="key_file_password", field="password", advice="give a password")
+    salt, nonce, box = bytes.fromhex(file.salt), bytes.fromhex(file.nonce), bytes.fromhex(file.box)
+    if (len(salt), len(nonce), len(box)) != (16, 12, 64 + 16) or file.scrypt_n & (file.scrypt_n - 1):
+        raise ValueError
+    try:
+        return bytes(_cipher(password, salt, nonce, file.scrypt_n).decrypt_and_verify(box[:64], box[64:]))
+    except ValueError:
+        raise KeyFileError(f"wrong password for {path}", code="key_file_password", field="password") from None
+
+
+def _cipher(password: str, salt: bytes, nonce: bytes, cost: int) -> Any:
+    key = scrypt(password, salt.hex(), 32, N=cost, r=8, p=1)
+    assert isinstance(key, bytes)
+    return AES.new(key, AES.MODE_GCM, nonce=nonce)
 
 
 class KeyRing:

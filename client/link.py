@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -24,6 +24,7 @@ from .errors import (
     ClientError,
     LinkError,
     NoReplyError,
+    SignerError,
     StateError,
     VenueMismatchError,
     VenueRefusedError,
@@ -51,7 +52,7 @@ class Link:
         self,
         url: str,
         check: Callable[[Hello], None],
-        login: Callable[[Hello], Login | None],
+        login: Callable[[Hello], Awaitable[Login | None]],
         pushed: Callable[[Message], None],
     ) -> None:
         self.url = url
@@ -164,8 +165,11 @@ class Link:
                     proxy=None,
                 ) as socket:
                     await self._serve(socket)
-            except (VenueMismatchError, VenueRefusedError) as error:
-                self._failure = error
+            except (VenueMismatchError, VenueRefusedError, SignerError) as error:
+                if isinstance(error, SignerError) and error.retryable:
+                    log.warning("login: %s", error, extra={"code": error.code})
+                else:
+                    self._failure = error
             except (OSError, WebSocketException, TimeoutError, WireError) as error:
                 log.info("venue %s: %s", self.url, type(error).__name__)
             failures = 0 if self._ready.is_set() else failures + 1
@@ -207,7 +211,7 @@ class Link:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _open_session(self, socket: ClientConnection, hello: Hello) -> None:
-        login = self._login(hello)
+        login = await self._login(hello)
         if login is None:
             return
         pause = _FIRST_PAUSE

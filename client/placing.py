@@ -14,7 +14,6 @@ import msgspec
 from commitments.bundle import Bundle as HashedBundle
 from commitments.bundle import Entry as HashedEntry
 from commitments.bundle import Kind, commitment
-from commitments.receipts import Domain, SigningKey
 from commitments.types import MODULUS, ZERO, Digest, Salt
 from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Receipt, hex_digest
 
@@ -24,9 +23,11 @@ from .errors import BrokenPromiseError, StateError, VenueRefusedError
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
+from .signers import Signer
 from .states import Cancelled, Commitment, Committed, OrderHandle, Rejected
 from .store import BatchRecord, CommitmentRecord, Store
 from .tracking import advance, restored
+from .typed import Messages
 from .venue import Venue
 
 __all__ = ["Desk", "open_batch"]
@@ -49,16 +50,14 @@ class Desk:
     calls.
     """
 
-    def __init__(
-        self, venue: Venue, account: int, link: Link, store: Store, ring: KeyRing, commit_key: SigningKey
-    ) -> None:
+    def __init__(self, venue: Venue, account: int, link: Link, store: Store, ring: KeyRing, signer: Signer) -> None:
         self._venue = venue
         self._account = account
         self._link = link
         self._store = store
         self._ring = ring
-        self._commit_key = commit_key
-        self._domain = Domain(venue.chain_id, venue.contract)
+        self._signer = signer
+        self._messages = Messages(venue.chain_id, venue.contract)
         self._live: dict[int, list[Commitment]] = {}
         self.lock = asyncio.Lock()
         for record in store.pending():
@@ -114,13 +113,13 @@ class Desk:
             batch = (await open_batch(self._link, _left(deadline))).batch
             if not self._standing(batch):
                 raise StateError(f"batch {batch} holds no commitment of this account", code="no_commitment")
-            await self._send(self._signed(batch, ZERO, (0, 0, 0), ()), deadline)
+            await self._send(await self._signed(batch, ZERO, (0, 0, 0), ()), deadline)
             _end(self._live.get(batch, []), "cancelled")
 
     async def _attempt(self, bundle: Bundle, warnings: Sequence[str], batch: int, deadline: float) -> Commitment | None:
         """Commit for one batch; None if it closed before."""
         salt = (secrets.randbelow(MODULUS), secrets.randbelow(MODULUS), secrets.randbelow(MODULUS))
-        record = self._signed(batch, self._hash(bundle, batch, salt), salt, bundle.entries)
+        record = await self._signed(batch, self._hash(bundle, batch, salt), salt, bundle.entries)
         handles = [
             OrderHandle(item, bundle.entries[place], batch)
             for item, place in zip(bundle.instructions, bundle.places, strict=True)
@@ -146,18 +145,18 @@ class Desk:
         secret = self._ring.secret(batch)
         return commitment(self._venue.number, batch, self._account, HashedBundle(entries, salt), secret)
 
-    def _signed(self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...]) -> CommitmentRecord:
+    async def _signed(self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...]) -> CommitmentRecord:
         session = self._link.session
         floor = session.sequence if session is not None and session.open_batch == batch else 0
         sequence = self._store.next_sequence(floor)
-        digest = self._domain.commitment(batch, self._account, sequence, committed)
+        message = self._messages.commitment(batch, self._account, sequence, committed)
         return CommitmentRecord(
             batch=batch,
             sequence=sequence,
             commitment=committed,
             salt=salt,
             entries=entries,
-            signature=self._commit_key.sign(digest),
+            signature=await self._signer.sign_message(message),
         )
 
     async def _send(self, record: CommitmentRecord, deadline: float) -> Receipt:
@@ -181,7 +180,7 @@ class Desk:
         if not isinstance(reply, Receipt):
             raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
         check_receipt(
-            self._domain,
+            self._messages.domain,
             self._venue.operator,
             reply,
             record.batch,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from ast import literal_eval
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from eth_account.signers.local import LocalAccount
 from eth_tester.exceptions import TransactionFailed
 from hexbytes import HexBytes
 from web3 import Web3
@@ -32,10 +31,27 @@ class Mined:
     contract: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed transaction, ready to be sent."""
+
+    raw_transaction: bytes
+
+
+class Wallet(Protocol):
+    """Signs transactions for one address: an account of ``eth_account``, or what stands for a signer elsewhere."""
+
+    @property
+    def address(self) -> Any: ...
+
+    def sign_transaction(self, transaction_dict: dict[str, Any]) -> Any:
+        """An object with ``raw_transaction``."""
+
+
 class Sender:
     """Signs with one key and sends. May be used from several threads. The key stays out of ``repr``."""
 
-    def __init__(self, w3: Web3, account: LocalAccount, profile: Profile | None = None, timeout: float = 300) -> None:
+    def __init__(self, w3: Web3, account: Wallet, profile: Profile | None = None, timeout: float = 300) -> None:
         self.w3 = w3
         self.address = account.address
         self.chain_id = int(w3.eth.chain_id)
