@@ -232,13 +232,13 @@ def _rpc(value: Any) -> Any:
 def signer_of(key: str | bytes | LocalAccount | Signer, field: str = "account") -> Signer:
     """A signer from what callers may give for one: a private key, an account of ``eth_account``, or a signer.
 
-    :raises InputError: ``bad_key``, naming ``field``.
+    :raises InputError: ``bad_l1_key``, naming ``field``.
     """
     if isinstance(key, LocalAccount):
         return LocalSigner(bytes(key.key))
     if isinstance(key, str | bytes):
         try:
             return LocalSigner(key)
-        except InputError as error:
-            raise InputError(f"{field}: not a private key of 32 bytes", code=error.code, field=field) from None
+        except InputError:
+            raise InputError(f"{field}: not a private key of 32 bytes", code="bad_l1_key", field=field) from None
     return key

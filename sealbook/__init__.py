@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NotOnGridError,
         OrderEndedError,
         OutOfBandError,
+        SignerError,
         StateError,
         StoreError,
         TransactionPendingError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
+    from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
     from client.states import (
         Cancelled,
         Cleared,
@@ -56,8 +58,8 @@ if TYPE_CHECKING:
 _ERRORS = (
     "BrokenPromiseError CapExceededError ChainError ChainUnreachableError ClientError FloatRefusedError "
     "InputError InsufficientBalanceError KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError "
-    "OutOfBandError StateError StoreError TransactionPendingError TransactionRevertedError VenueMismatchError "
-    "VenueRefusedError VenueUnreachableError"
+    "OutOfBandError SignerError StateError StoreError TransactionPendingError TransactionRevertedError "
+    "VenueMismatchError VenueRefusedError VenueUnreachableError"
 )
 _STATES = (
     "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"
@@ -67,6 +69,7 @@ _HOMES = {
     **dict.fromkeys(_STATES.split(), "client.states"),
     **dict.fromkeys(("Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"), "client.orders"),
     **dict.fromkeys(("Asset", "Market", "Venue"), "client.venue"),
+    **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
     "Balance": "client.audit",
     "Client": "client.client",
     "Keys": "client.keys",
@@ -91,7 +94,9 @@ __all__ = [
     "InsufficientBalanceError",
     "KeyFileError",
     "Keys",
+    "KeystoreSigner",
     "LinkError",
+    "LocalSigner",
     "Market",
     "NoReplyError",
     "NotOnGridError",
@@ -100,11 +105,14 @@ __all__ = [
     "OrderHandle",
     "OutOfBandError",
     "Rejected",
+    "RemoteSigner",
     "RevealMissed",
     "Revealed",
     "Sealed",
     "Settled",
     "Side",
+    "Signer",
+    "SignerError",
     "StateError",
     "StoreError",
     "TransactionPendingError",

@@ -16,7 +16,8 @@ Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnre
 ClientError Commitment Committed Created FloatRefusedError InputError InsufficientBalanceError KeyFileError Keys
 LinkError Market NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed
 Revealed Sealed Settled Side StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue
-VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell withdrawal
+VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell withdrawal KeystoreSigner LocalSigner
+RemoteSigner Signer SignerError
 """
 
 
