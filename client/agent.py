@@ -15,43 +15,63 @@ from typing import Final, Protocol
 
 import msgspec
 
-from commitments.receipts import Domain
+from commitments.bundle import Bundle as HashedBundle
+from commitments.bundle import Entry as HashedEntry
+from commitments.bundle import Kind, commitment
+from commitments.receipts import Domain, recover
 from commitments.types import ZERO, Digest
 from orderbook.wire import (
     Acknowledgement,
     BatchStatus,
+    GetBatch,
     GetPath,
+    GetReceipt,
     GetResult,
     Message,
     Path,
+    Receipt,
     Refusal,
     Result,
     Reveal,
     Sealed,
+    digest_of,
     hex_digest,
 )
 
+from .book import acceptable
 from .chain import Chain, SealedBatch
 from .checks import (
     LeafPlace,
     check_acknowledgement,
     check_place,
     check_place_signature,
+    check_receipt,
     check_refusal,
     check_result,
     place_of,
 )
-from .errors import BrokenPromiseError, ClientError, KeyFileError, LinkError, VenueRefusedError
+from .errors import (
+    BrokenPromiseError,
+    KeyFileError,
+    LinkError,
+    SealbookError,
+    StateError,
+    StoreError,
+    VenueRefusedError,
+)
+from .handles import OrderHandle
 from .keys import KeyRing
 from .link import Link
+from .states import Created
 from .store import BatchRecord, CommitmentRecord, Store
 from .venue import Venue
 
-__all__ = ["RevealAgent", "acceptable"]
+__all__ = ["RevealAgent"]
 
 log = logging.getLogger("sealbook.client")
 _LONGEST_PAUSE: Final = 15.0
 _REQUEST_SECONDS: Final = 10.0
+_LOOK_UP_SECONDS: Final = 3.0
 
 
 class Auditor(Protocol):
@@ -75,6 +95,7 @@ class RevealAgent:
         link: Link,
         store: Store,
         keys: KeyRing,
+        commit_address: str,
         auditor: Auditor,
         changed: Callable[[BatchRecord], None],
         poll_seconds: float,
@@ -85,16 +106,18 @@ class RevealAgent:
         self._link = link
         self._store = store
         self._keys = keys
+        self._commit_address = commit_address
         self._auditor = auditor
         self._changed = changed
         self._poll_seconds = poll_seconds
         self._domain = Domain(venue.chain_id, venue.contract)
         self._wake = asyncio.Event()
+        self._poked: set[int] = set()
         self._places: dict[int, LeafPlace] = {}
         self._results: dict[int, Result] = {}
         self._asked: dict[int, float] = {}
         self._attempts: dict[int, tuple[int, float]] = {}
-        self.problems: dict[int, ClientError] = {}
+        self.problems: dict[int, SealbookError] = {}
         """The last thing that went wrong, by batch."""
 
     def wake(self) -> None:
@@ -103,6 +126,8 @@ class RevealAgent:
 
     def pushed(self, message: Message) -> None:
         """Take what the venue sent by itself: hints, checked like everything else."""
+        if not isinstance(message, Sealed | Result | BatchStatus | Receipt):
+            return
         try:
             if isinstance(message, Sealed):
                 self._places[message.batch] = place_of(message)
@@ -110,24 +135,63 @@ class RevealAgent:
             elif isinstance(message, Result):
                 self._results[message.batch] = message
                 self._attempts.pop(message.batch, None)
-            elif not isinstance(message, BatchStatus):
-                return
+            elif isinstance(message, BatchStatus):
+                self._asked.pop(message.batch, None)
+            elif isinstance(message, Receipt):
+                self._foreign(message)
         except BrokenPromiseError as error:
-            self._problem(getattr(message, "batch", 0), error)
+            self._problem(message.batch, error)
+        self._poked.add(message.batch)
         self.wake()
 
+    async def look_up(self, handle: OrderHandle) -> None:
+        """Return when it is known whether the venue has an order, or when its open batch does not hold it."""
+
+        def unanswered() -> bool:
+            return isinstance(handle.state, Created)
+
+        while unanswered():
+            record = self._store.batch(handle.batch)
+            if record is None or record.phase != "open":
+                return
+            self._asked.pop(handle.batch, None)
+            await self._recover_receipt(record)
+            status = await self._link.request(GetBatch(id=0, batch=handle.batch), _REQUEST_SECONDS)
+            if not unanswered() or (isinstance(status, BatchStatus) and status.phase == "commit"):
+                return
+            self._attempts.pop(handle.batch, None)
+            self.wake()
+            await asyncio.sleep(self._poll_seconds)
+
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            self._wake.clear()
-            for record in self._store.pending():
-                if asyncio.get_running_loop().time() >= self._attempts.get(record.batch, (0, 0.0))[1]:
-                    await self._try(record)
-            try:
-                async with asyncio.timeout(self._poll_seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        """Work until cancelled: each batch in a task of its own, so that none waits for another's answer."""
+        working: dict[int, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._wake.clear()
+                for record in self._store.pending():
+                    if record.batch not in working and self._due(record.batch):
+                        task = working[record.batch] = asyncio.create_task(self._try(record))
+                        task.add_done_callback(lambda _, batch=record.batch: self._done(working, batch))  # type: ignore[misc]
+                try:
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            for task in working.values():
+                task.cancel()
+            await asyncio.gather(*working.values(), return_exceptions=True)
+
+    def _due(self, batch: int) -> bool:
+        return asyncio.get_running_loop().time() >= self._attempts.get(batch, (0, 0.0))[1]
+
+    def _done(self, working: dict[int, asyncio.Task[None]], batch: int) -> None:
+        """A batch is free again; if something came for it meanwhile, it is looked at once more."""
+        working.pop(batch, None)
+        if batch in self._poked:
+            self._poked.discard(batch)
+            self.wake()
 
     async def _try(self, record: BatchRecord) -> None:
         """One step of a batch, and as many more as follow at once; errors are noted and the step is tried
@@ -145,13 +209,13 @@ class RevealAgent:
                 log.info("batch %d: %s", after.batch, after.phase, extra={"reason": after.reason})
                 self._changed(after)
                 record = after
-        except ClientError as error:
-            self._problem(record.batch, error)
+        except Exception as error:
+            self._problem(record.batch, error if isinstance(error, SealbookError) else _unexpected(error))
             failures = self._attempts.get(record.batch, (0, 0.0))[0]
             pause = min(self._poll_seconds * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
             self._attempts[record.batch] = (failures + 1, asyncio.get_running_loop().time() + pause)
 
-    def _problem(self, batch: int, error: ClientError) -> None:
+    def _problem(self, batch: int, error: SealbookError) -> None:
         earlier = self.problems.get(batch)
         self.problems[batch] = error
         if earlier is None or (earlier.code, str(earlier)) != (error.code, str(error)):
@@ -166,6 +230,8 @@ class RevealAgent:
             case "revealed" | "missed":
                 return await self._take_result(record)
             case "cleared":
+                return await self._take_proof(record)
+            case "proven":
                 return await self._take_settlement(record)
             case _:
                 return record
@@ -179,6 +245,8 @@ class RevealAgent:
         if seal is None:
             newest = await asyncio.to_thread(self._chain.batch, record.batch)
             late = newest is not None and await self._late(newest)
+            if newest is None and messages and messages[-1].status == "sent":
+                await self._recover_receipt(record)
             return _missed(record, "seal_not_final") if late else record
         late = await self._late(seal)
         own = acceptable(messages)
@@ -190,6 +258,8 @@ class RevealAgent:
             check_place_signature(self._domain, self._venue.operator, self._account, place)
         except BrokenPromiseError as error:
             self._places.pop(record.batch, None)
+            if error.code in ("wrong_commitment", "receipt_not_sealed") and await self._overtaken(record):
+                return msgspec.structs.replace(record, phase="void", reason="replaced_elsewhere")
             if late:
                 return _missed(record, error.code)
             raise
@@ -236,6 +306,62 @@ class RevealAgent:
         reason = "receipt_not_sealed" if newest.status == "receipted" else "not_received"
         return msgspec.structs.replace(record, phase="void", reason=reason)
 
+    async def _recover_receipt(self, record: BatchRecord) -> None:
+        """A message without an answer: the venue tells whether it has it."""
+        if not self._may_ask(record.batch):
+            return
+        receipt = await self._held(record.batch)
+        if receipt is None or self._foreign(receipt):
+            return
+        for message in self._store.commitments(record.batch):
+            if (message.sequence, hex_digest(message.commitment)) == (receipt.sequence, receipt.commitment):
+                signed = bytes.fromhex(receipt.signature[2:])
+                self._store.save_commitment(msgspec.structs.replace(message, status="receipted", receipt=signed))
+                self._changed(record)
+
+    async def _held(self, batch: int) -> Receipt | None:
+        """The venue's receipt for the newest message that it holds of this account, checked."""
+        try:
+            reply = await self._link.request(GetReceipt(id=0, batch=batch), _LOOK_UP_SECONDS)
+        except VenueRefusedError as error:
+            if error.code == "not_found":
+                return None
+            raise
+        if not isinstance(reply, Receipt):
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+        committed = digest_of(reply.commitment, "commitment")
+        check_receipt(self._domain, self._venue.operator, reply, batch, self._account, reply.sequence, committed)
+        return reply
+
+    async def _overtaken(self, record: BatchRecord) -> bool:
+        """Whether the own commit key signed a later message for the batch, in another process."""
+        receipt = await self._held(record.batch)
+        return receipt is not None and self._foreign(receipt)
+
+    def _foreign(self, receipt: Receipt) -> bool:
+        """Whether a receipt is for a message of the own commit key that this store did not send."""
+        if receipt.sequence <= self._store.last_sequence or receipt.commit_signature is None:
+            return False
+        digest = self._domain.commitment(
+            receipt.batch, self._account, receipt.sequence, digest_of(receipt.commitment, "commitment")
+        )
+        signer = recover(digest, bytes.fromhex(receipt.commit_signature[2:]))
+        if signer is None or signer.lower() != self._commit_address.lower():
+            raise BrokenPromiseError(
+                f"batch {receipt.batch}: the venue shows a message that the commit key did not sign",
+                code="receipt_contents",
+                field="commit_signature",
+            )
+        self._problem(
+            receipt.batch,
+            StateError(
+                f"another process committed for account {self._account}: client sequence {receipt.sequence}",
+                code="account_in_use",
+                field="account",
+            ),
+        )
+        return True
+
     # ------------------------------------------------------------------------------------------ reveal
 
     async def _open_leaf(self, record: BatchRecord) -> BatchRecord:
@@ -266,6 +392,10 @@ class RevealAgent:
     ) -> Acknowledgement | Refusal:
         """Send the opening. The only place from which a one-time secret leaves."""
         key = await asyncio.to_thread(self._keys.key, await self._key_root(seal), record.batch)
+        entries = tuple(HashedEntry(Kind(e.kind), e.market, e.price, e.quantity) for e in message.entries)
+        bundle = HashedBundle(entries, message.salt)
+        if commitment(self._venue.number, record.batch, self._account, bundle, key.secret) != message.commitment:
+            raise StoreError("entries, salt and secret do not give the commitment", code="store_corrupt", field="store")
         reply = await self._link.request(
             Reveal(
                 id=0,
@@ -308,7 +438,8 @@ class RevealAgent:
             result = await self._result(record.batch)
         except VenueRefusedError as error:
             if error.code == "not_found" and record.phase == "missed":
-                return msgspec.structs.replace(record, phase="void")
+                own = acceptable(self._store.commitments(record.batch))
+                return self._without_leaf(record, own, late=True)
             raise
         if result is None:
             return record
@@ -318,6 +449,22 @@ class RevealAgent:
         if result.outcome == "missing" and record.acknowledgement:
             reason = "acknowledged_but_missing"
         return msgspec.structs.replace(record, phase="cleared", result=result, reason=reason)
+
+    async def _take_proof(self, record: BatchRecord) -> BatchRecord:
+        """Wait until the venue says that the batch is proven, or L1 that it is settled."""
+        seal = await asyncio.to_thread(self._chain.final_batch, record.batch)
+        if seal is not None and seal.epoch is not None:
+            settlement = await asyncio.to_thread(self._chain.settlement, seal.epoch)
+            last = settlement.first_batch + settlement.batches - 1
+            return msgspec.structs.replace(record, phase="proven", epoch=(settlement.first_batch, last))
+        if not self._may_ask(record.batch):
+            return record
+        reply = await self._link.request(GetBatch(id=0, batch=record.batch), _REQUEST_SECONDS)
+        if not isinstance(reply, BatchStatus):
+            raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+        if reply.phase not in ("settle", "settled") or reply.epoch is None:
+            return record
+        return msgspec.structs.replace(record, phase="proven", epoch=reply.epoch)
 
     async def _take_settlement(self, record: BatchRecord) -> BatchRecord:
         """Wait until L1 accepted the batch finally, then compare the proven balances with the own fills."""
@@ -348,14 +495,20 @@ class RevealAgent:
             record, phase="settled", transaction=settlement.transaction, verified=verified, reason=reason
         )
 
+    def _may_ask(self, batch: int) -> bool:
+        """Whether the venue may be asked about a batch again: once a second, or when it said that something changed."""
+        now = asyncio.get_running_loop().time()
+        if now < self._asked.get(batch, 0.0):
+            return False
+        self._asked[batch] = now + max(1.0, self._poll_seconds)
+        return True
+
     async def _result(self, batch: int, fresh: bool = False) -> Result | None:
         """The venue's result, if it has one: pushed, or asked for once a second at most."""
         if batch in self._results and not fresh:
             return self._results[batch]
-        now = asyncio.get_running_loop().time()
-        if now < self._asked.get(batch, 0.0):
+        if not self._may_ask(batch):
             return None
-        self._asked[batch] = now + max(1.0, self._poll_seconds)
         try:
             reply = await self._link.request(GetResult(id=0, batch=batch), _REQUEST_SECONDS)
         except VenueRefusedError as error:
@@ -367,19 +520,11 @@ class RevealAgent:
         return reply
 
 
-def acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]:
-    """Messages whose commitment the batch may hold: the last receipted one, and those sent after it without an answer.
-
-    An older one in the sealed root would be one that the owner had replaced or cancelled: it is not opened.
-    """
-    found: list[CommitmentRecord] = []
-    for message in messages:
-        if message.status == "receipted":
-            found = [message]
-        elif message.status == "sent":
-            found.append(message)
-    return found
-
-
 def _missed(record: BatchRecord, reason: str) -> BatchRecord:
     return msgspec.structs.replace(record, phase="missed", reason=reason)
+
+
+def _unexpected(error: Exception) -> SealbookError:
+    """A fault of the SDK itself: the agent goes on with the other batches and tries this one again."""
+    log.error("reveal agent", exc_info=error)
+    return SealbookError(f"{type(error).__name__} in the reveal agent", code="internal", retryable=True)

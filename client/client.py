@@ -24,16 +24,17 @@ from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
 
 from .agent import RevealAgent
 from .audit import Audit, Balance
+from .book import Book
 from .chain import Chain
-from .errors import ClientError, StateError, VenueMismatchError
+from .errors import InputError, SealbookError, StateError, VenueMismatchError
 from .evm import EvmChain
 from .funds import Funds
+from .handles import Commitment, OrderHandle
 from .keys import KeyRing, Keys, Progress
 from .link import Link
 from .orders import Bundle, Instruction, withdrawal
 from .placing import Desk, open_batch
 from .signers import LocalSigner, Signer, signer_of
-from .states import Commitment, OrderHandle
 from .store import Store
 from .typed import Messages
 from .venue import Number, Venue
@@ -54,6 +55,7 @@ class Client:
         store: Store,
         poll_seconds: float,
         commit_signer: Signer | None = None,
+        take_over: bool = False,
     ) -> None:
         self.venue: Venue = chain.venue()
         """Markets, assets and parameters, from L1."""
@@ -71,7 +73,9 @@ class Client:
         self._agent: RevealAgent | None = None
         self._audit: Audit | None = None
         self._working: asyncio.Task[None] | None = None
+        self._book: Book | None = None
         self._desk: Desk | None = None
+        self._take_over = take_over
 
     def __repr__(self) -> str:
         return f"Client(account={self.account}, venue={self.venue.contract})"
@@ -92,6 +96,7 @@ class Client:
         profile: str | None = None,
         poll_seconds: float = 0.5,
         within: float = 30.0,
+        take_over: bool = False,
     ) -> AsyncIterator[Client]:
         """Connect to a venue and to L1, check that they belong together, and run the reveal agent until the exit.
 
@@ -104,11 +109,15 @@ class Client:
         :param commit_signer: signs sessions and commitments in the place of the commit key in ``keys``.
         :param account_number: the account, where ``account`` is not given.
         :param profile: finality rules of the chain, by name; by default those of the chain id.
-        :raises ClientError: whichever part does not fit.
+        :param take_over: go on although the venue holds commitments that this store does not know (an old copy of the
+            store, or another process): the one with the highest client sequence counts.
+        :raises SealbookError: whichever part does not fit.
         """
         signer = None if account is None else signer_of(account)
         chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)
-        client = await asyncio.to_thread(cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer)
+        client = await asyncio.to_thread(
+            cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer, take_over
+        )
         try:
             await client._start(account_number, within)
             yield client
@@ -117,11 +126,18 @@ class Client:
 
     @classmethod
     def _open(
-        cls, url: str, chain: Chain, keys: Keys, path: Path, poll_seconds: float, commit_signer: Signer | None
+        cls,
+        url: str,
+        chain: Chain,
+        keys: Keys,
+        path: Path,
+        poll_seconds: float,
+        commit_signer: Signer | None,
+        take_over: bool,
     ) -> Client:
         store = Store(path)
         try:
-            return cls(url, chain, keys, store, poll_seconds, commit_signer)
+            return cls(url, chain, keys, store, poll_seconds, commit_signer, take_over)
         except BaseException:
             store.close()
             raise
@@ -153,7 +169,10 @@ class Client:
         await self._link.ready(within)
         self._audit = Audit(self.venue, number, self._chain, self._link, self._store)
         await self._audit.begin()
-        self._desk = Desk(self.venue, number, self._link, self._store, self._ring, self._signer)
+        self._book = Book(number, self._store, lambda handle: None)
+        self._desk = Desk(
+            self.venue, number, self._link, self._store, self._ring, self._signer, self._book, self._take_over
+        )
         self._agent = RevealAgent(
             self.venue,
             number,
@@ -161,8 +180,9 @@ class Client:
             self._link,
             self._store,
             self._ring,
+            self._signer.address,
             self._audit,
-            self._desk.changed,
+            self._book.changed,
             self._poll_seconds,
         )
         self._working = asyncio.create_task(self._agent.run())
@@ -269,10 +289,10 @@ class Client:
     @property
     def commitments(self) -> tuple[Commitment, ...]:
         """Commitments that are not at their end, also those that an earlier run of the program made."""
-        return () if self._desk is None else self._desk.commitments
+        return () if self._book is None else self._book.commitments
 
     @property
-    def problems(self) -> dict[int, ClientError]:
+    def problems(self) -> dict[int, SealbookError]:
         """What went wrong last in batches on their way, by batch."""
         return {} if self._agent is None else dict(self._agent.problems)
 
@@ -281,25 +301,39 @@ class Client:
         return await open_batch(self._link)
 
     async def commit(
-        self, orders: Sequence[Instruction], *, check_balance: bool = True, within: float = 60.0
+        self,
+        orders: Sequence[Instruction],
+        *,
+        check_balance: bool = True,
+        valid_for_batch: int | None = None,
+        within: float = 60.0,
     ) -> Commitment:
         """Commit orders and withdrawals for the open batch (or the next, if it closes meanwhile).
 
+        With ``valid_for_batch``: for that batch or for none. Orders with a ``client_order_id`` are committed once: a
+        repetition gives the handles of the first time, and sends what was not answered again.
+
         :raises InputError: an order that is not possible; nothing was sent.
+        :raises StateError: ``batch_over``, ``batch_not_open``: another batch than ``valid_for_batch`` is open.
         :raises StateError: ``commitment_open``: the batch holds a commitment already.
         :raises NoReplyError: the outcome is not known; the handle is in :attr:`commitments`.
         """
         desk = self._demand_desk()
         bundle, warnings = await self._prepared(orders, check_balance)
-        return await desk.place(bundle, warnings, within, desk.demand_vacant)
+        return await desk.place(bundle, warnings, within, desk.demand_vacant, valid_for_batch)
 
     async def replace(
-        self, orders: Sequence[Instruction], *, check_balance: bool = True, within: float = 60.0
+        self,
+        orders: Sequence[Instruction],
+        *,
+        check_balance: bool = True,
+        valid_for_batch: int | None = None,
+        within: float = 60.0,
     ) -> Commitment:
         """Put these orders in the place of the open batch's commitment, if there is one: all of it, at once."""
         desk = self._demand_desk()
         bundle, warnings = await self._prepared(orders, check_balance)
-        return await desk.place(bundle, warnings, within, lambda batch: None)
+        return await desk.place(bundle, warnings, within, lambda batch: None, valid_for_batch)
 
     async def quote(self, ladder: Sequence[Instruction], *, within: float = 60.0) -> Commitment:
         """A market maker's whole ladder over all markets, as one commitment for the open batch; call it every batch.
@@ -319,6 +353,27 @@ class Client:
         :raises StateError: ``no_commitment`` if there is none, or it is sealed.
         """
         await self._demand_desk().cancel(within)
+
+    async def resolve(self, client_order_id: str, *, within: float = 30.0) -> OrderHandle:
+        """What became of an order, also after a crash or a lost connection: its handle, as up to date as can be.
+
+        An order without an answer (``Created``) is looked up at the venue; when its batch is closed, the seal on L1
+        decides. What is still ``Created`` then has not reached the venue: :meth:`commit` under the same name sends it.
+
+        :raises InputError: ``unknown_order``: the store has no order of this name.
+        """
+        self._demand_account()
+        assert self._book is not None
+        assert self._agent is not None
+        handle = self._book.order(client_order_id)
+        if handle is None:
+            raise InputError(
+                f"the store has no order {client_order_id!r}", code="unknown_order", field="client_order_id"
+            )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._agent.look_up(handle)
+        return handle
 
     async def _prepared(self, orders: Sequence[Instruction], check_balance: bool) -> tuple[Bundle, list[str]]:
         """The bundle, checked against the rules and the balance; warnings in words."""

@@ -21,9 +21,9 @@ from orderbook.errors import WireError
 from orderbook.wire import MAX_REPLY_BYTES, Error, Hello, Login, Message, Reply, Session, decode_reply, encode
 
 from .errors import (
-    ClientError,
     LinkError,
     NoReplyError,
+    SealbookError,
     SignerError,
     StateError,
     VenueMismatchError,
@@ -64,7 +64,7 @@ class Link:
         self._ready = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._next = 1
-        self._failure: ClientError | None = None
+        self._failure: SealbookError | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from commitments.types import AMOUNT_LIMIT, MAX_ENTRIES, QUANTITY_CAP
 from matching.admission import BundleEntry, EntryKind, admit, entry_debit
@@ -20,6 +20,10 @@ from .errors import CapExceededError, InputError, InsufficientBalanceError
 from .venue import Market, Number, Venue, number
 
 __all__ = ["Bundle", "Entry", "Instruction", "Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"]
+
+
+MAX_NAME: Final = 64
+"""Longest ``client_order_id``."""
 
 
 class Side(Enum):
@@ -34,7 +38,8 @@ class Order:
     """Buy or sell up to ``quantity`` at ``price`` or better, for one batch.
 
     Integers are lots and ticks, strings and Decimals tokens. Without ``price``, ``slippage`` (a fraction such
-    as ``"0.01"``) sets the limit around the reference price: a market order.
+    as ``"0.01"``) sets the limit around the reference price: a market order. ``client_order_id`` names the order: a
+    repetition with the same name is the same order, also after a crash.
     """
 
     side: Side
@@ -42,6 +47,7 @@ class Order:
     quantity: Number
     price: Number | None = None
     slippage: str | None = None
+    client_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +56,53 @@ class Withdrawal:
 
     asset: int | str
     amount: Number
+    client_order_id: str | None = None
 
 
 Instruction: TypeAlias = Order | Withdrawal
 
 
-def buy(market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None) -> Order:
+def buy(
+    market: int | str,
+    quantity: Number,
+    price: Number | None = None,
+    *,
+    slippage: str | None = None,
+    client_order_id: str | None = None,
+) -> Order:
     """A buy order; see :class:`Order`."""
-    return Order(side=Side.BUY, market=market, quantity=quantity, price=price, slippage=slippage)
+    return Order(
+        side=Side.BUY,
+        market=market,
+        quantity=quantity,
+        price=price,
+        slippage=slippage,
+        client_order_id=client_order_id,
+    )
 
 
-def sell(market: int | str, quantity: Number, price: Number | None = None, *, slippage: str | None = None) -> Order:
+def sell(
+    market: int | str,
+    quantity: Number,
+    price: Number | None = None,
+    *,
+    slippage: str | None = None,
+    client_order_id: str | None = None,
+) -> Order:
     """A sell order; see :class:`Order`."""
-    return Order(side=Side.SELL, market=market, quantity=quantity, price=price, slippage=slippage)
+    return Order(
+        side=Side.SELL,
+        market=market,
+        quantity=quantity,
+        price=price,
+        slippage=slippage,
+        client_order_id=client_order_id,
+    )
 
 
-def withdrawal(asset: int | str, amount: Number) -> Withdrawal:
+def withdrawal(asset: int | str, amount: Number, *, client_order_id: str | None = None) -> Withdrawal:
     """A withdrawal; see :class:`Withdrawal`."""
-    return Withdrawal(asset=asset, amount=amount)
+    return Withdrawal(asset=asset, amount=amount, client_order_id=client_order_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +126,7 @@ class Bundle:
             raise InputError("a commitment needs at least one entry", code="no_entries", field="orders")
         if len(instructions) > MAX_ENTRIES:
             raise CapExceededError(f"{len(instructions)} entries, at most {MAX_ENTRIES}", field="orders")
+        _check_names(instructions)
         entries = [_entry(venue, item, f"orders[{i}]") for i, item in enumerate(instructions)]
         _check_caps(venue, entries)
         order = sorted(range(len(entries)), key=lambda i: _sort_key(venue, entries[i]))
@@ -178,6 +214,23 @@ def _limit(market: Market, order: Order, field: str) -> int:
     span = int(slippage * market.reference)
     ticks = market.reference + span if order.side is Side.BUY else market.reference - span
     return min(max(ticks, market.lower), market.upper)
+
+
+def _check_names(instructions: Sequence[Instruction]) -> None:
+    seen: set[str] = set()
+    for index, item in enumerate(instructions):
+        name, field = item.client_order_id, f"orders[{index}].client_order_id"
+        if name is None:
+            continue
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+            raise InputError(
+                f"{field}: not a string of 1 to {MAX_NAME} printable characters",
+                code="bad_client_order_id",
+                field=field,
+            )
+        if name in seen:
+            raise InputError(f"{field}: {name!r} is given twice", code="client_order_id_twice", field=field)
+        seen.add(name)
 
 
 def _check_caps(venue: Venue, entries: Sequence[Entry]) -> None:

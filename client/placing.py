@@ -1,12 +1,10 @@
-"""Placing, replacing and cancelling the account's commitment: saved first, sent, and confirmed by a checked
-receipt.
-"""
+"""Placing, replacing and cancelling the account's commitment: saved first, sent, and confirmed by a checked receipt."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -17,22 +15,22 @@ from commitments.bundle import Kind, commitment
 from commitments.types import MODULUS, ZERO, Digest, Salt
 from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Receipt, hex_digest
 
-from .agent import acceptable
+from .book import Book, end
 from .checks import check_receipt
 from .errors import BrokenPromiseError, StateError, VenueRefusedError
+from .handles import Commitment, OrderHandle
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
 from .signers import Signer
-from .states import Cancelled, Commitment, Committed, OrderHandle, Rejected
-from .store import BatchRecord, CommitmentRecord, Store
-from .tracking import advance, restored
+from .states import Cancelled, Expired
+from .store import CommitmentRecord, Store
+from .tracking import NEXT_BATCH, refused
 from .typed import Messages
 from .venue import Venue
 
 __all__ = ["Desk", "open_batch"]
 
-_NEXT_BATCH: Final = ("wrong_phase", "unknown_batch")
 _WAIT: Final = ("registration_pending", "batch_full")
 _PAUSE: Final = 0.25
 
@@ -46,36 +44,32 @@ async def open_batch(link: Link, within: float = 30.0) -> BatchStatus:
 
 
 class Desk:
-    """One account's commitments. One message at a time, so that sequence numbers rise in the order of the
-    calls.
+    """One account's commitments. One message at a time, so that sequence numbers rise in the order of the calls.
+
+    ``take_over``: go on although the venue holds messages that this store does not know.
     """
 
-    def __init__(self, venue: Venue, account: int, link: Link, store: Store, ring: KeyRing, signer: Signer) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        account: int,
+        link: Link,
+        store: Store,
+        ring: KeyRing,
+        signer: Signer,
+        book: Book,
+        take_over: bool = False,
+    ) -> None:
         self._venue = venue
         self._account = account
         self._link = link
         self._store = store
         self._ring = ring
         self._signer = signer
+        self._book = book
+        self._take_over = take_over
         self._messages = Messages(venue.chain_id, venue.contract)
-        self._live: dict[int, list[Commitment]] = {}
         self.lock = asyncio.Lock()
-        for record in store.pending():
-            messages = acceptable(store.commitments(record.batch))
-            self._live[record.batch] = [restored(account, record, m) for m in messages if m.commitment != ZERO]
-
-    @property
-    def commitments(self) -> tuple[Commitment, ...]:
-        """Commitments that are not at their end, oldest batch first."""
-        return tuple(made for batch in sorted(self._live) for made in self._live[batch] if not made.ended)
-
-    def changed(self, record: BatchRecord) -> None:
-        """A batch moved on: so do the handles of its orders."""
-        messages = {message.sequence: message for message in self._store.commitments(record.batch)}
-        for made in self._live.get(record.batch, []):
-            advance(made, record, messages[made.sequence])
-        if record.phase in ("settled", "void"):
-            self._live.pop(record.batch, None)
 
     def demand_vacant(self, batch: int) -> None:
         """:raises StateError: ``commitment_open``: the batch holds a commitment of this account."""
@@ -87,19 +81,31 @@ class Desk:
             )
 
     async def place(
-        self, bundle: Bundle, warnings: Sequence[str], within: float, demand: Callable[[int], None]
+        self,
+        bundle: Bundle,
+        warnings: Sequence[str],
+        within: float,
+        demand: Callable[[int], None],
+        only: int | None = None,
     ) -> Commitment:
-        """Commit a bundle for the open batch, or for the next one if that closes meanwhile.
+        """Commit a bundle for the open batch, or for the next one if that closes meanwhile (not with ``only``: then for
+        that batch or for none).
 
         ``demand`` may refuse a batch. Raises NoReplyError with the message kept in the store if the outcome is not
-        known.
+        known. Orders that were placed before under the same names are not placed again.
         """
         deadline = asyncio.get_running_loop().time() + within
         async with self.lock:
+            known = self._book.repeated(bundle)
+            if known is not None:
+                return await self._again(known, deadline)
+            names = tuple(item.client_order_id or secrets.token_hex(8) for item in bundle.instructions)
             while True:
-                batch = (await open_batch(self._link, _left(deadline))).batch
+                batch = await self._open(deadline)
+                if only is not None and batch != only:
+                    raise _not_that_batch(only, batch)
                 demand(batch)
-                made = await self._attempt(bundle, warnings, batch, deadline)
+                made = await self._attempt(bundle, names, warnings, batch, deadline, only)
                 if made is not None:
                     return made
 
@@ -110,34 +116,75 @@ class Desk:
         """
         deadline = asyncio.get_running_loop().time() + within
         async with self.lock:
-            batch = (await open_batch(self._link, _left(deadline))).batch
+            batch = await self._open(deadline)
             if not self._standing(batch):
                 raise StateError(f"batch {batch} holds no commitment of this account", code="no_commitment")
-            await self._send(await self._signed(batch, ZERO, (0, 0, 0), ()), deadline)
-            _end(self._live.get(batch, []), "cancelled")
+            await self._send(await self._signed(batch, ZERO, (0, 0, 0), (), ()), deadline)
+            end(self._book.of(batch), Cancelled("cancelled"))
 
-    async def _attempt(self, bundle: Bundle, warnings: Sequence[str], batch: int, deadline: float) -> Commitment | None:
-        """Commit for one batch; None if it closed before."""
+    async def _open(self, deadline: float) -> int:
+        """Number of the open batch.
+
+        :raises StateError: ``account_in_use``: the venue holds a message for it that this store did not send.
+        """
+        status = await open_batch(self._link, _left(deadline))
+        held = status.client_sequence or 0
+        if held > self._store.last_sequence:
+            if not self._take_over:
+                raise StateError(
+                    f"the venue holds client sequence {held} for batch {status.batch}, this store ends at "
+                    f"{self._store.last_sequence}: another process commits for account {self._account}",
+                    code="account_in_use",
+                    field="account",
+                )
+            self._store.next_sequence(held)
+        return status.batch
+
+    async def _again(self, made: Commitment, deadline: float) -> Commitment:
+        """A repetition: the same message once more, if the venue has not answered it and its batch is open."""
+        record = next(m for m in self._store.commitments(made.batch) if m.sequence == made.sequence)
+        if record.status == "sent" and await self._open(deadline) == made.batch:
+            try:
+                receipt = await self._exchange(record, deadline)
+            except VenueRefusedError as error:
+                if error.code not in NEXT_BATCH:
+                    raise
+                end([made], refused(error.code))
+            else:
+                self._book.confirmed(made, receipt)
+        return made
+
+    async def _attempt(
+        self,
+        bundle: Bundle,
+        names: tuple[str, ...],
+        warnings: Sequence[str],
+        batch: int,
+        deadline: float,
+        only: int | None,
+    ) -> Commitment | None:
+        """Commit for one batch; None if it closed before and another may be taken."""
         salt = (secrets.randbelow(MODULUS), secrets.randbelow(MODULUS), secrets.randbelow(MODULUS))
-        record = await self._signed(batch, self._hash(bundle, batch, salt), salt, bundle.entries)
+        sorted_names = tuple(names[bundle.places.index(position)] for position in range(len(names)))
+        record = await self._signed(batch, self._hash(bundle, batch, salt), salt, bundle.entries, sorted_names)
         handles = [
-            OrderHandle(item, bundle.entries[place], batch)
-            for item, place in zip(bundle.instructions, bundle.places, strict=True)
+            OrderHandle(item, bundle.entries[place], batch, name, self._book.observer)
+            for item, place, name in zip(bundle.instructions, bundle.places, names, strict=True)
         ]
         made = Commitment(batch, record.sequence, handles, bundle.places, warnings)
-        self._live.setdefault(batch, []).append(made)
+        self._book.add(made)
         try:
             receipt = await self._send(record, deadline)
         except VenueRefusedError as error:
-            if error.code in _NEXT_BATCH:
-                self._live[batch].remove(made)
-                return None
-            for handle in handles:
-                handle.advance(Rejected(error.code))
-            raise
-        _end((earlier for earlier in self._live.get(batch, []) if earlier is not made), "replaced")
-        for handle in handles:
-            handle.advance(Committed(receipt))
+            if error.code not in NEXT_BATCH:
+                end([made], refused(error.code))
+                raise
+            if only is not None:
+                end([made], Expired("batch_closed"))
+                raise _not_that_batch(only, batch + 1) from None
+            self._book.drop(made)
+            return None
+        self._book.confirmed(made, receipt)
         return made
 
     def _hash(self, bundle: Bundle, batch: int, salt: Salt) -> Digest:
@@ -145,10 +192,10 @@ class Desk:
         secret = self._ring.secret(batch)
         return commitment(self._venue.number, batch, self._account, HashedBundle(entries, salt), secret)
 
-    async def _signed(self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...]) -> CommitmentRecord:
-        session = self._link.session
-        floor = session.sequence if session is not None and session.open_batch == batch else 0
-        sequence = self._store.next_sequence(floor)
+    async def _signed(
+        self, batch: int, committed: Digest, salt: Salt, entries: tuple[Entry, ...], names: tuple[str, ...]
+    ) -> CommitmentRecord:
+        sequence = self._store.next_sequence()
         message = self._messages.commitment(batch, self._account, sequence, committed)
         return CommitmentRecord(
             batch=batch,
@@ -157,11 +204,15 @@ class Desk:
             salt=salt,
             entries=entries,
             signature=await self._signer.sign_message(message),
+            names=names,
         )
 
     async def _send(self, record: CommitmentRecord, deadline: float) -> Receipt:
         """The message is in the store before a byte leaves, the receipt before anybody hears of it."""
         self._store.save_commitment(record)
+        return await self._exchange(record, deadline)
+
+    async def _exchange(self, record: CommitmentRecord, deadline: float) -> Receipt:
         signature = "0x" + record.signature.hex()
         message: Commit | Cancel
         if record.commitment == ZERO:
@@ -198,10 +249,16 @@ class Desk:
         return bool(alive) and alive[-1].commitment != ZERO
 
 
-def _end(commitments: Iterable[Commitment], reason: str) -> None:
-    for made in commitments:
-        for handle in made:
-            handle.advance(Cancelled(reason))
+def _not_that_batch(wanted: int, open_: int) -> StateError:
+    if wanted < open_:
+        text = f"batch {wanted} is closed; batch {open_} is open"
+        return StateError(text, code="batch_over", field="valid_for_batch")
+    return StateError(
+        f"batch {wanted} is not open yet; batch {open_} is",
+        code="batch_not_open",
+        field="valid_for_batch",
+        retryable=True,
+    )
 
 
 def _left(deadline: float) -> float:

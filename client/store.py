@@ -8,10 +8,12 @@ from the same account.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -28,21 +30,24 @@ __all__ = ["BatchRecord", "CommitmentRecord", "Phase", "Snapshot", "Store"]
 
 SCHEMA: Final = 1
 _T = TypeVar("_T")
-Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "settled", "missed", "void"]
+Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "proven", "settled", "missed", "void"]
 """Of a batch: ``void``: the sealed batch holds no leaf of ours; ``missed``: the deadline passed without a
 reveal.
 """
 
 _TABLES: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE commitments (batch
-INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID; CREATE TABLE
-batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commitments
+    (batch INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS orders
+    (name TEXT PRIMARY KEY, batch INTEGER NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
 class CommitmentRecord(Struct, frozen=True, kw_only=True):
-    """One commit, replace or cancel message (cancel: commitment zero, no entries). ``status``: ``sent`` until the
-    venue answered, then ``receipted`` or ``refused``."""
+    """One commit, replace or cancel message (cancel: commitment zero, no entries). ``names``: the client order id of
+    each entry. ``status``: ``sent`` until the venue answered, then ``receipted`` or ``refused``."""
 
     batch: int
     sequence: int
@@ -53,6 +58,7 @@ class CommitmentRecord(Struct, frozen=True, kw_only=True):
     status: Literal["sent", "receipted", "refused"] = "sent"
     receipt: bytes = b""
     refusal: str = ""
+    names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"CommitmentRecord(batch={self.batch}, sequence={self.sequence}, status={self.status!r})"
@@ -71,6 +77,8 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     refusal: str = ""
     reason: str = ""
     result: Result | None = None
+    epoch: tuple[int, int] | None = None
+    """First and last batch of the epoch that proves this one."""
     transaction: str = ""
     verified: bool = False
 
@@ -128,7 +136,7 @@ class Store:
         identity = _Identity(SCHEMA, chain_id, contract.lower(), account)
         stored = self._get("identity", _Identity)
         if stored is None:
-            with self._database:
+            with self._writing():
                 self._put("identity", identity)
         elif stored != identity:
             raise StoreError(
@@ -143,48 +151,61 @@ class Store:
 
     def next_sequence(self, floor: int = 0) -> int:
         """A client sequence number above all earlier ones and above ``floor``; never given twice."""
-        with self._database:
-            value = max(self._get("sequence", int) or 0, floor) + 1
+        with self._writing():
+            value = max(self.last_sequence, floor) + 1
             self._put("sequence", value)
         return value
 
+    @property
+    def last_sequence(self) -> int:
+        """The highest client sequence number that was given: of this store the venue can hold no higher one."""
+        return self._get("sequence", int) or 0
+
     def save_commitment(self, record: CommitmentRecord) -> None:
         """Insert or update a message; on disk when this returns."""
-        with self._database:
+        with self._writing():
             self._database.execute(
                 "INSERT OR REPLACE INTO commitments VALUES (?, ?, ?)",
                 (record.batch, record.sequence, msgspec.msgpack.encode(record)),
             )
+            if record.status == "sent":
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)",
+                    [(name, record.batch, record.sequence) for name in record.names],
+                )
             if self.batch(record.batch) is None:
                 self._save_batch(BatchRecord(batch=record.batch))
 
     def commitments(self, batch: int) -> tuple[CommitmentRecord, ...]:
         """All messages for a batch, in the order of their sequence numbers."""
-        rows = self._database.execute("SELECT record FROM commitments WHERE batch = ? ORDER BY sequence", (batch,))
+        rows = self._rows("SELECT record FROM commitments WHERE batch = ? ORDER BY sequence", (batch,))
         return tuple(_decode(row[0], CommitmentRecord, self.path) for row in rows)
+
+    def order(self, name: str) -> CommitmentRecord | None:
+        """The message that last carried the order with this client order id."""
+        rows = self._rows("SELECT record FROM orders JOIN commitments USING (batch, sequence) WHERE name = ?", (name,))
+        return _decode(rows[0][0], CommitmentRecord, self.path) if rows else None
 
     # ------------------------------------------------------------------------------------------ batches
 
     def save_batch(self, record: BatchRecord) -> None:
         """Insert or update what is known of a batch; on disk when this returns."""
-        with self._database:
+        with self._writing():
             self._save_batch(record)
 
     def batch(self, batch: int) -> BatchRecord | None:
         """What is known of a batch."""
-        row = self._database.execute("SELECT record FROM batches WHERE batch = ?", (batch,)).fetchone()
-        return None if row is None else _decode(row[0], BatchRecord, self.path)
+        rows = self._rows("SELECT record FROM batches WHERE batch = ?", (batch,))
+        return _decode(rows[0][0], BatchRecord, self.path) if rows else None
 
     def pending(self) -> tuple[BatchRecord, ...]:
         """Batches that are not at their end, oldest first."""
-        rows = self._database.execute("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
+        rows = self._rows("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
         return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
     def results(self, first: int, end: int) -> tuple[Result, ...]:
         """Own results of the batches from ``first`` up to, not with, ``end``."""
-        rows = self._database.execute(
-            "SELECT record FROM batches WHERE batch >= ? AND batch < ? ORDER BY batch", (first, end)
-        )
+        rows = self._rows("SELECT record FROM batches WHERE batch >= ? AND batch < ? ORDER BY batch", (first, end))
         records = [_decode(row[0], BatchRecord, self.path) for row in rows]
         return tuple(record.result for record in records if record.result is not None)
 
@@ -203,7 +224,7 @@ class Store:
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Replace the balances proven last."""
-        with self._database:
+        with self._writing():
             self._put("snapshot", snapshot)
 
     def key_trees(self) -> tuple[tuple[int, int], ...]:
@@ -212,12 +233,35 @@ class Store:
 
     def add_key_tree(self, first: int, log_size: int) -> None:
         """Note a key tree before its root is sent to L1."""
-        with self._database:
+        with self._writing():
             self._put("key_trees", tuple(dict.fromkeys((*self.key_trees(), (first, log_size)))))
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction, on disk at the end.
+
+        :raises StoreError: ``store_write``: the disk is full, or refuses.
+        """
+        try:
+            with self._database:
+                yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot write {self.path}: {error}",
+                code="store_write",
+                field="store",
+                advice="make room on the disk; nothing is sent before it is stored",
+            ) from None
+
+    def _rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[bytes]]:
+        try:
+            return self._database.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read {self.path}: {error}", code="store_read", field="store") from None
+
     def _get(self, name: str, kind: type[_T]) -> _T | None:
-        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else _decode(row[0], kind, self.path)
+        rows = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
+        return _decode(rows[0][0], kind, self.path) if rows else None
 
     def _put(self, name: str, value: object) -> None:
         self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, msgspec.msgpack.encode(value)))
@@ -265,10 +309,9 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        if database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0] == 0:
-            database.executescript("BEGIN;" + _TABLES + "COMMIT;")
-        elif database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+        if database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check failed")
+        database.executescript("BEGIN;" + _TABLES + "COMMIT;")
     except sqlite3.DatabaseError:
         database.close()
         raise StoreError(

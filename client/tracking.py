@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from matching.admission import EntryKind
 from orderbook.wire import Fill, Receipt, Result, hex_digest
 
+from .faults import fault_of
+from .handles import Commitment, OrderHandle
 from .orders import Instruction, Order, Side, Withdrawal
 from .states import (
     Cancelled,
     Cleared,
-    Commitment,
     Committed,
-    OrderHandle,
+    Expired,
     OrderState,
+    Proven,
     Rejected,
     Revealed,
     RevealMissed,
@@ -24,21 +27,26 @@ from .states import (
 )
 from .store import BatchRecord, CommitmentRecord
 
-__all__ = ["advance", "restored"]
+__all__ = ["NEXT_BATCH", "advance", "receipt_of", "refused", "restored"]
+
+NEXT_BATCH: Final = ("wrong_phase", "unknown_batch")
+"""Refusals that say that the batch is closed."""
 
 
-def advance(made: Commitment, record: BatchRecord, message: CommitmentRecord) -> None:
+def advance(account: int, made: Commitment, record: BatchRecord, message: CommitmentRecord) -> None:
     """Move the orders of a commitment to where its batch stands."""
+    if message.status == "receipted":
+        _all(made, Committed(receipt_of(account, message)))
     if record.phase == "void":
         _all(made, _void(record.reason))
     elif record.phase == "missed":
         # Once something was sent without an answer, only the venue's result tells whether it arrived.
         if record.sequence == 0 or record.refusal:
-            _all(made, RevealMissed(record.reason))
+            _all(made, RevealMissed(record.reason, fault_of(record.reason)))
     elif record.phase != "open":
         if message.sequence != record.sequence and record.sequence:
             older = message.sequence < record.sequence
-            _all(made, Cancelled("replaced") if older else Rejected("not_received"))
+            _all(made, Cancelled("replaced") if older else Expired("not_received"))
             return
         if record.sequence:
             _all(made, Sealed(record.seal_block, record.index))
@@ -50,9 +58,12 @@ def advance(made: Commitment, record: BatchRecord, message: CommitmentRecord) ->
 
 def _outcome(made: Commitment, record: BatchRecord, result: Result) -> None:
     if result.outcome == "missing":
-        _all(made, RevealMissed(record.reason or "no_acknowledgement", result.charged))
+        reason = record.reason or "no_acknowledgement"
+        _all(made, RevealMissed(reason, fault_of(reason), result.charged))
         return
     _each(made, result, lambda fill: Cleared(_price(fill), fill.fill, fill.fee))
+    if record.epoch is not None:
+        _all(made, Proven(*record.epoch))
     if record.phase == "settled":
         _each(made, result, lambda fill: _final(fill, record, result))
 
@@ -72,7 +83,7 @@ def _price(fill: Fill) -> int | None:
 
 def _void(reason: str) -> OrderState:
     if reason == "not_received":
-        return Rejected(reason)
+        return Expired(reason)
     return Cancelled("not_sealed" if reason == "receipt_not_sealed" else reason)
 
 
@@ -86,17 +97,36 @@ def _each(made: Commitment, result: Result, state: Callable[[Fill], OrderState])
         made.at(fill.position).advance(state(fill))
 
 
-def restored(account: int, record: BatchRecord, message: CommitmentRecord) -> Commitment:
+def restored(
+    account: int,
+    record: BatchRecord,
+    message: CommitmentRecord,
+    observer: Callable[[OrderHandle], None] | None = None,
+) -> Commitment:
     """The handles of a commitment that an earlier run made, as far as the store knows."""
-    handles = [OrderHandle(_instruction(message, i), entry, message.batch) for i, entry in enumerate(message.entries)]
+    handles = [
+        OrderHandle(_instruction(message, i), entry, message.batch, _name(message, i), observer)
+        for i, entry in enumerate(message.entries)
+    ]
     made = Commitment(message.batch, message.sequence, handles, range(len(handles)), ())
-    if message.status == "receipted":
-        _all(made, Committed(_receipt(account, message)))
-    advance(made, record, message)
+    if message.status == "refused":
+        _all(made, refused(message.refusal))
+        return made
+    advance(account, made, record, message)
     return made
 
 
-def _receipt(account: int, message: CommitmentRecord) -> Receipt:
+def refused(code: str) -> OrderState:
+    """What the venue's refusal of a commitment makes of its orders."""
+    return Expired("batch_closed") if code in NEXT_BATCH else Rejected(code)
+
+
+def _name(message: CommitmentRecord, index: int) -> str:
+    """The order's name; orders of stores that had none are named by their place."""
+    return message.names[index] if message.names else f"{message.batch}.{message.sequence}.{index}"
+
+
+def receipt_of(account: int, message: CommitmentRecord) -> Receipt:
     return Receipt(
         0,
         message.batch,
@@ -110,5 +140,11 @@ def _receipt(account: int, message: CommitmentRecord) -> Receipt:
 def _instruction(message: CommitmentRecord, index: int) -> Instruction:
     entry = message.entries[index]
     if entry.kind == EntryKind.WITHDRAWAL:
-        return Withdrawal(asset=entry.market, amount=entry.quantity)
-    return Order(side=Side(entry.kind), market=entry.market, quantity=entry.quantity, price=entry.price)
+        return Withdrawal(asset=entry.market, amount=entry.quantity, client_order_id=_name(message, index))
+    return Order(
+        side=Side(entry.kind),
+        market=entry.market,
+        quantity=entry.quantity,
+        price=entry.price,
+        client_order_id=_name(message, index),
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .limits import Limits, TokenBucket
+from .streams import Key
 from .wire import Message, encode, encode_binary
 
 
@@ -24,7 +25,8 @@ class Session:
     accounts: dict[int, None] = field(default_factory=dict)
     """All accounts that logged in, in order."""
     operator: bool = False
-    subscribed: bool = False
+    channels: dict[Key, None] = field(default_factory=dict)
+    """What is pushed to it besides what concerns its accounts."""
 
 
 class Frame:
@@ -48,6 +50,7 @@ class Frame:
         return self._text
 
 
+K = TypeVar("K")
 Reply: TypeAlias = Message | asyncio.Task[Message]
 """A reply, or what will become one."""
 
@@ -125,7 +128,7 @@ class Connections:
     def __init__(self) -> None:
         self._all: dict[Connection, None] = {}
         self._by_account: dict[int, dict[Connection, None]] = {}
-        self._subscribed: dict[Connection, None] = {}
+        self._by_channel: dict[Key, dict[Connection, None]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -138,19 +141,17 @@ class Connections:
 
     def remove(self, connection: Connection) -> None:
         self._all.pop(connection, None)
-        self._subscribed.pop(connection, None)
         for account in connection.session.accounts:
-            own = self._by_account.get(account, {})
-            own.pop(connection, None)
-            if not own:
-                self._by_account.pop(account, None)
+            _discard(self._by_account, account, connection)
+        for key in connection.session.channels:
+            _discard(self._by_channel, key, connection)
 
     def refresh(self, connection: Connection) -> None:
         """Take over what a request changed in the connection's session."""
         if connection not in self._all:
             return
-        if connection.session.subscribed:
-            self._subscribed[connection] = None
+        for key in connection.session.channels:
+            self._by_channel.setdefault(key, {})[connection] = None
         for account in connection.session.accounts:
             self._by_account.setdefault(account, {})[connection] = None
 
@@ -158,9 +159,17 @@ class Connections:
         """Connections on which an account is logged in, oldest first."""
         return list(self._by_account.get(account, ()))
 
-    def subscribed(self) -> Iterable[Connection]:
-        return list(self._subscribed)
+    def subscribed(self, key: Key) -> list[Connection]:
+        """Connections to which a channel is pushed."""
+        return list(self._by_channel.get(key, ()))
 
     def oldest_stranger(self) -> Connection | None:
         """The oldest connection without a login that is not being closed."""
         return next((c for c in self._all if c.session.account is None and not c.cut), None)
+
+
+def _discard(index: dict[K, dict[Connection, None]], key: K, connection: Connection) -> None:
+    held = index.get(key, {})
+    held.pop(connection, None)
+    if not held:
+        index.pop(key, None)

@@ -23,6 +23,8 @@ from .limits import Limits
 from .openings import RevealError, check_opening, commitment_path
 from .refusals import refusal
 from .state import VenueState
+from .streams import PUBLIC, Streams
+from .subscriptions import heartbeat, keys_of, open_channels
 from .wire import (
     SCHEMA,
     Acknowledgement,
@@ -33,7 +35,9 @@ from .wire import (
     GetBatch,
     GetMarkets,
     GetPath,
+    GetReceipt,
     GetResult,
+    Heartbeat,
     Hello,
     Item,
     ItemReply,
@@ -53,6 +57,7 @@ from .wire import (
     SealNow,
     Session,
     Subscribe,
+    Subscribed,
     digest_of,
     hex_digest,
 )
@@ -103,6 +108,8 @@ class Desk:
         self._floor = floor
         self._clock = clock
         self._limits = limits or Limits()
+        self.streams = Streams()
+        """Numbers of what is pushed."""
         self._leases = Leases(state.lifecycle)
         self._domain = attest.Domain(state.parameters.chain_id, state.parameters.contract)
 
@@ -143,8 +150,10 @@ class Desk:
                 return self._path(_account(session, request.account), request)
             case Reveal():
                 return await self._reveal(_account(session, request.account), request)
+            case GetReceipt():
+                return self._receipt(_account(session, request.account), request)
             case GetBatch():
-                return self._status(request.batch, request.id)
+                return self._status(request.batch, request.id, session.account)
             case GetResult():
                 return self._result(_account(session, request.account), request)
             case GetBalances():
@@ -152,8 +161,7 @@ class Desk:
             case GetMarkets():
                 return views.markets(self._state, request.id)
             case Subscribe():
-                session.subscribed = True
-                return self._status(None, request.id)
+                return self._subscribe(session, request)
             case SealNow():
                 _operator(session)
                 number = self._open().number
@@ -262,6 +270,12 @@ class Desk:
         await self._floor.record([] if held == lease else [lease])
         return Leased(id=request.id, batch=request.batch, sequence=request.sequence, seconds=request.seconds)
 
+    def _receipt(self, account: int, request: GetReceipt) -> Receipt:
+        accepted = self._state.lifecycle.batch(request.batch).commitments.get(account)
+        if accepted is None:
+            raise RequestError(f"batch {request.batch} holds no message of account {account}", code="not_found")
+        return views.receipt(accepted, request.id)
+
     def _path(self, account: int, request: GetPath) -> Path:
         batch = self._state.lifecycle.check_reveal_phase(request.batch)
         index, leaf = batch.leaf(account)
@@ -346,9 +360,31 @@ class Desk:
                 return views.result(batch, outcome, request.id)
         raise RequestError(f"batch {batch.number} holds no leaf of account {account}", code="not_found")
 
-    def _status(self, number: int | None, request: int) -> Message:
+    def _subscribe(self, session: Connection, request: Subscribe) -> Subscribed:
+        own = any(channel not in PUBLIC for channel in request.channels)
+        account = _account(session, request.account) if own else 0
+        session.channels.update(dict.fromkeys(keys_of(request, account)))
+        return open_channels(
+            self._state,
+            self.streams,
+            request,
+            account,
+            self._floor.closes_at,
+            self._limits.heartbeat_seconds,
+        )
+
+    def heartbeat(self, session: Connection) -> Heartbeat:
+        """The last number of each of the session's channels."""
+        return heartbeat(self.streams, tuple(session.channels))
+
+    def shared(self, receipt: Receipt) -> Receipt:
+        """A receipt as the account's sessions get it: numbered, and with the commit key's signature."""
+        accepted = self._state.lifecycle.batch(receipt.batch).commitments[receipt.account]
+        return self.streams.stamp(("orders", receipt.account), views.receipt(accepted))
+
+    def _status(self, number: int | None, request: int, account: int | None = None) -> Message:
         batch = self._open() if number is None else self._state.lifecycle.batch(number)
-        return views.batch_status(self._state.lifecycle, batch, self._floor.closes_at(batch), request)
+        return views.batch_status(self._state.lifecycle, batch, self._floor.closes_at(batch), request, account)
 
     def _open(self) -> Batch:
         batch = self._state.lifecycle.open_batch

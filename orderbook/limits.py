@@ -27,6 +27,8 @@ class Limits:
     connections_per_account: int = 8
     accounts_per_connection: int = 64
     ping_seconds: float = 20.0
+    heartbeat_seconds: float = 5.0
+    """Subscribers are told the last number of each of their channels this often."""
     stall_seconds: float = 20.0
     """A client that takes nothing of what is sent for this long is cut off."""
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from . import views
 from .attest import SigningKey
 from .batch import Batch
 from .clock import BatchClock
@@ -25,6 +26,7 @@ from .errors import ChainMismatchError, OrderbookError, ProverError, RequestErro
 from .events import (
     AccountRegistered,
     AnyEvent,
+    BatchCleared,
     BatchClosed,
     BatchOpened,
     BatchSealed,
@@ -32,6 +34,7 @@ from .events import (
     CommitmentAccepted,
     CommitmentLeased,
     EpochClosed,
+    EpochSettled,
     Event,
     QueueAppended,
     RevealAccepted,
@@ -50,6 +53,7 @@ from .server import Server
 from .settings import Settings
 from .state import VenueState
 from .status import StatusServer
+from .streams import Key
 from .threads import blocking
 
 log = logging.getLogger("sealbook.node")
@@ -413,15 +417,33 @@ class Node:
 
     def _publish(self, events: Sequence[Event], told: Sequence[Notice]) -> None:
         """Tell clients, and the log, about events that are on disk."""
+        streams = self._desk.streams
         for notice in told:
+            key = notice.key
+            message = streams.stamp(key, notice.message)
             if notice.account is None:
-                self.server.broadcast(notice.message)
+                self.server.broadcast(key, message)
             else:
-                self.server.push(notice.account, notice.message)
+                self.server.push(notice.account, message)
         for event in events:
+            if isinstance(event, BatchCleared | EpochSettled):
+                self._publish_state(event)
             fields = _public_fields(event)
             if fields:
                 log.info("%s", type(event).__name__, extra=fields)
+
+    def _publish_state(self, event: BatchCleared | EpochSettled) -> None:
+        """Markets, and the balances of accounts that follow theirs."""
+        streams = self._desk.streams
+        if isinstance(event, BatchCleared):
+            key: Key = ("markets", 0)
+            self.server.broadcast(key, streams.stamp(key, views.markets(self.state, None)))
+        first, last = (event.batch, event.batch) if isinstance(event, BatchCleared) else (event.first, event.last)
+        batches = self.state.epoch(first, last)
+        for account in {a for b in batches if b.cleared is not None for a, _, _ in b.cleared.balances}:
+            key = ("balances", account)
+            if self.server.subscribed(key):
+                self.server.broadcast(key, streams.stamp(key, views.balances(self.state, account, None)))
 
 
 def replay(state: VenueState, journal: Journal) -> int:

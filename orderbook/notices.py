@@ -22,7 +22,8 @@ from .events import (
 )
 from .openings import commitment_path
 from .state import VenueState
-from .wire import Message, hex_digest
+from .streams import Key
+from .wire import BatchStatus, Result, Sealed, hex_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,12 @@ class Notice:
     """A message to one account's connections, or (account None) to all subscribers."""
 
     account: int | None
-    message: Message
+    message: BatchStatus | Sealed | Result
+
+    @property
+    def key(self) -> Key:
+        """The channel of the message."""
+        return ("batches", 0) if self.account is None else ("orders", self.account)
 
 
 def notices(

@@ -25,22 +25,29 @@ from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response
 
 from .connections import Connection, Connections, Frame, Session
+from .corked import corked
 from .errors import ConfigurationError, WireError
 from .limits import Limits
 from .metrics import Metrics
 from .refusals import refusal
+from .streams import Key
 from .wire import (
     MAX_REQUEST_BYTES,
+    Cancel,
+    Commit,
     Error,
     ErrorCode,
     Goodbye,
+    Heartbeat,
     Hello,
     Login,
     Many,
     Message,
     Ping,
     Pong,
+    Receipt,
     Request,
+    Results,
     Subscribe,
     decode_request,
 )
@@ -61,6 +68,12 @@ class Handler(Protocol):
 
     def now(self) -> float:
         """The venue's clock, seconds since 1970 UTC."""
+
+    def heartbeat(self, session: Session) -> Heartbeat:
+        """The last number of each of the session's channels."""
+
+    def shared(self, receipt: Receipt) -> Receipt:
+        """A receipt as the account's sessions get it."""
 
     async def handle(self, session: Session, request: Request) -> Message:
         """Answer a request; the decision is taken before the first wait. :class:`RequestError` and :class:`WireError`
@@ -85,6 +98,7 @@ class Server:
         self._closing: set[asyncio.Task[None]] = set()
         self._server: WebSocketServer | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._beater: asyncio.Task[None] | None = None
         self._half_open: dict[ServerConnection, None] = {}
         self._open = False
 
@@ -111,7 +125,7 @@ class Server:
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 server._half_open[self] = None
-                super().connection_made(transport)
+                super().connection_made(corked(transport))
                 if len(server._half_open) > server._limits.handshakes:
                     server._metrics.cut.inc("handshakes")
                     self.transport.abort()
@@ -128,8 +142,8 @@ class Server:
                 process_request=self._admit,
                 create_connection=Guarded,
                 compression=None,
-                max_size=4 * MAX_REQUEST_BYTES,
-                max_queue=16,
+                max_size=2 * MAX_REQUEST_BYTES,
+                max_queue=(32, 8),
                 open_timeout=self._limits.handshake_seconds,
                 ping_interval=self._limits.ping_seconds,
                 ping_timeout=self._limits.ping_seconds,
@@ -146,6 +160,7 @@ class Server:
                 f"cannot listen on {host}:{port}: {error.strerror}", code="cannot_listen"
             ) from None
         self._sweeper = asyncio.create_task(self._sweep())
+        self._beater = asyncio.create_task(self._beat())
 
     def open(self) -> None:
         """Serve clients from now on."""
@@ -166,17 +181,22 @@ class Server:
         await asyncio.gather(*self._closing)
         for half_open in list(self._half_open):
             half_open.transport.abort()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for task in (self._sweeper, self._beater):
+            if task is not None:
+                task.cancel()
         await self._server.wait_closed()
 
     def push(self, account: int, message: Message) -> None:
         """Send to every connection of an account."""
         self._send(message, self._connections.of(account))
 
-    def broadcast(self, message: Message) -> None:
-        """Send to every subscriber."""
-        self._send(message, self._connections.subscribed())
+    def broadcast(self, key: Key, message: Message) -> None:
+        """Send to every subscriber of a channel."""
+        self._send(message, self._connections.subscribed(key))
+
+    def subscribed(self, key: Key) -> bool:
+        """Whether a channel has a subscriber."""
+        return bool(self._connections.subscribed(key))
 
     def observe(self) -> None:
         """Bring the gauges of connections and queues up to date."""
@@ -203,6 +223,14 @@ class Server:
         task = asyncio.create_task(_end(connection, code, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _beat(self) -> None:
+        """Sign of life to subscribers."""
+        while True:
+            await asyncio.sleep(self._limits.heartbeat_seconds)
+            for connection in self._connections:
+                if connection.session.channels:
+                    self._send(self._handler.heartbeat(connection.session), [connection])
 
     async def _sweep(self) -> None:
         """Cut off clients that take nothing of what is sent to them."""
@@ -289,7 +317,17 @@ class Server:
                 self._connections.refresh(connection)
         if isinstance(request, Login):
             self._limit_account(request.account)
+        if isinstance(request, Commit | Cancel | Many):
+            for part in reply.items if isinstance(reply, Results) else (reply,):
+                if isinstance(part, Receipt):
+                    self._share(part)
         return reply
+
+    def _share(self, receipt: Receipt) -> None:
+        """The sessions of an account learn what one of them sent, if there are several."""
+        sessions = self._connections.of(receipt.account)
+        if len(sessions) > 1:
+            self._send(self._handler.shared(receipt), sessions)
 
     async def _strike(self, connection: Connection, error: Error) -> tuple[int, str] | None:
         self._metrics.refused.inc(error.code)

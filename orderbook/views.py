@@ -7,7 +7,7 @@ from typing import Literal
 from commitments.state import balance_slot
 
 from .batch import Batch
-from .events import AccountOutcome, MarketOutcome
+from .events import AccountOutcome, CommitmentAccepted, MarketOutcome
 from .lifecycle import Lifecycle
 from .state import VenueState
 from .wire import (
@@ -20,6 +20,7 @@ from .wire import (
     MarketResult,
     Markets,
     MissingLeaf,
+    Receipt,
     Result,
     Sealed,
     hex_digest,
@@ -27,7 +28,11 @@ from .wire import (
 
 
 def batch_status(
-    lifecycle: Lifecycle, batch: Batch, closes_at: float | None = None, request: int | None = None
+    lifecycle: Lifecycle,
+    batch: Batch,
+    closes_at: float | None = None,
+    request: int | None = None,
+    account: int | None = None,
 ) -> BatchStatus:
     """The public status of a batch. Nothing in it depends on a reveal before reveals have ended."""
     seal, cleared, proven, settled = batch.seal, batch.cleared, batch.proven, batch.settled
@@ -55,7 +60,13 @@ def batch_status(
         proof_bytes=None if proven is None else proven.proof_bytes,
         settle_transactions=() if settled is None else settled.transactions,
         settle_gas=None if settled is None else settled.gas,
+        client_sequence=None if account is None else _client_sequence(batch, account),
     )
+
+
+def _client_sequence(batch: Batch, account: int) -> int:
+    accepted = batch.commitments.get(account)
+    return 0 if accepted is None else accepted.sequence
 
 
 def sealed(lifecycle: Lifecycle, batch: Batch, index: int, siblings: tuple[str, ...], signature: str) -> Sealed:
@@ -65,6 +76,7 @@ def sealed(lifecycle: Lifecycle, batch: Batch, index: int, siblings: tuple[str, 
     assert batch.leaves is not None
     assert until is not None
     return Sealed(
+        account=batch.leaves[index].account,
         batch=batch.number,
         commitment=hex_digest(batch.leaves[index].commitment),
         root=hex_digest(seal.root),
@@ -75,6 +87,19 @@ def sealed(lifecycle: Lifecycle, batch: Batch, index: int, siblings: tuple[str, 
         seal_block=seal.block,
         seal_transaction=seal.transaction,
         reveal_until=until,
+    )
+
+
+def receipt(accepted: CommitmentAccepted, request: int | None = None) -> Receipt:
+    """The receipt of a message, with the commit key's signature."""
+    return Receipt(
+        id=request,
+        batch=accepted.batch,
+        account=accepted.account,
+        sequence=accepted.sequence,
+        commitment=hex_digest(accepted.commitment),
+        signature="0x" + accepted.receipt.hex(),
+        commit_signature="0x" + accepted.signature.hex(),
     )
 
 
@@ -110,7 +135,7 @@ def result(batch: Batch, account: AccountOutcome, request: int | None = None) ->
     )
 
 
-def balances(state: VenueState, account: int, request: int) -> Balances:
+def balances(state: VenueState, account: int, request: int | None) -> Balances:
     """Settled balances with their paths, and the provisional ones."""
     tree = state.tree
     leaves = []
@@ -129,7 +154,7 @@ def balances(state: VenueState, account: int, request: int) -> Balances:
     )
 
 
-def markets(state: VenueState, request: int) -> Markets:
+def markets(state: VenueState, request: int | None) -> Markets:
     """Parameters of the venue, with the present reference prices."""
     parameters = state.parameters
     return Markets(

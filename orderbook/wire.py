@@ -204,8 +204,8 @@ class GetMarkets(Message, frozen=True, tag="get_markets"):
 
 
 class GetReceipt(Message, frozen=True, tag="get_receipt"):
-    """Ask for the :class:`Receipt` of the account's newest message for a batch: what became of a commitment whose answer
-    was lost. ``not_found`` if the venue holds none."""
+    """Ask for the :class:`Receipt` of the account's newest message for a batch: what became of a commitment whose
+    answer was lost. ``not_found`` if the venue holds none."""
 
     id: RequestId
     batch: BatchNumber
@@ -213,17 +213,19 @@ class GetReceipt(Message, frozen=True, tag="get_receipt"):
 
 
 class ChannelAt(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """``[channel, sequence]``: the last message of a channel."""
+    """``[channel, sequence, account]``: the last message of a channel; account 0 for public ones."""
 
     channel: Channel
     sequence: StreamSequence
+    account: Account = 0
 
 
 class Subscribe(Message, frozen=True, tag="subscribe"):
     """Have changes pushed from now on; answered by :class:`Subscribed`. Public channels need no session.
 
-    After a reconnect, ``stream`` and ``after`` name what was seen last: what followed is pushed again, if the venue
-    still holds it. Channels of a session (``orders``, ``balances``) are those of ``account``.
+    After a reconnect, ``stream`` and ``after`` name what was seen last: the answer holds what followed, if the venue
+    still has it. Channels of a session (``orders``, ``balances``) are those of ``account``; what belongs to ``orders``
+    is pushed to every session of the account, subscribed or not.
     """
 
     id: RequestId
@@ -319,9 +321,9 @@ class Session(Message, frozen=True, tag="session"):
 
 class Receipt(Message, frozen=True, tag="receipt"):
     """The commitment is in the journal. ``signature``: operator over ``Receipt(venue, batch, account, sequence,
-    commitment)``; commitment 0 confirms a cancel. Pushed (``id`` None) to the account's other connections, and answer to
-    :class:`GetReceipt`: then ``commit_signature`` is the commit key's, so that a process which did not send the message
-    sees that another one did."""
+    commitment)``; commitment 0 confirms a cancel. It answers :class:`GetReceipt` too, and is pushed (``id`` None) if
+    the account has several sessions: then ``commit_signature`` is the commit key's, so that a process which did not
+    send the message sees that another one did."""
 
     id: RequestId | None
     batch: BatchNumber
@@ -569,6 +571,7 @@ class Sealed(Message, frozen=True, tag="sealed"):
     seal_block: Block
     seal_transaction: Hex32
     reveal_until: Block
+    account: Account
     stream_sequence: StreamSequence | None = None
 
 
@@ -592,8 +595,9 @@ class Goodbye(Message, frozen=True, tag="goodbye"):
 
 class Subscribed(Message, frozen=True, tag="subscribed"):
     """The channels are open. ``stream`` is random and new whenever the venue starts: sequences of another stream mean
-    nothing. ``at``: each channel's last message. ``resumed``: channels whose missed messages follow at once; for the
-    others the state as of ``at`` is here: batches in flight, markets, own unsettled results, balances."""
+    nothing. ``at``: each channel's last message. ``resumed``: channels whose messages since ``after`` are all in
+    ``missed``; of the others the present state is here: batches in flight, markets, own results that are not final,
+    balances."""
 
     id: RequestId
     stream: Hex32
@@ -605,6 +609,7 @@ class Subscribed(Message, frozen=True, tag="subscribed"):
     markets: Markets | None = None
     results: tuple[Result, ...] = ()
     balances: Balances | None = None
+    missed: tuple[BatchStatus | Markets | Receipt | Sealed | Result, ...] = ()
 
 
 class Heartbeat(Message, frozen=True, tag="heartbeat"):

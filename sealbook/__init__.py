@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         CapExceededError,
         ChainError,
         ChainUnreachableError,
-        ClientError,
         FloatRefusedError,
         InputError,
         InsufficientBalanceError,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         NotOnGridError,
         OrderEndedError,
         OutOfBandError,
+        SealbookError,
         SignerError,
         StateError,
         StoreError,
@@ -36,16 +36,20 @@ if TYPE_CHECKING:
         VenueRefusedError,
         VenueUnreachableError,
     )
+    from client.handles import Commitment, OrderHandle
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
     from client.states import (
         Cancelled,
         Cleared,
-        Commitment,
         Committed,
         Created,
-        OrderHandle,
+        Expired,
+        Fault,
+        OrderState,
+        OrderStatus,
+        Proven,
         Rejected,
         Revealed,
         RevealMissed,
@@ -56,18 +60,20 @@ if TYPE_CHECKING:
     from client.venue import Asset, Market, Venue
 
 _ERRORS = (
-    "BrokenPromiseError CapExceededError ChainError ChainUnreachableError ClientError FloatRefusedError "
+    "BrokenPromiseError CapExceededError ChainError ChainUnreachableError FloatRefusedError SealbookError "
     "InputError InsufficientBalanceError KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError "
     "OutOfBandError SignerError StateError StoreError TransactionPendingError TransactionRevertedError "
     "VenueMismatchError VenueRefusedError VenueUnreachableError"
 )
 _STATES = (
-    "Cancelled Cleared Commitment Committed Created OrderHandle Rejected RevealMissed Revealed Sealed Settled Unfilled"
+    "Cancelled Cleared Committed Created Expired Fault OrderState OrderStatus Proven Rejected RevealMissed Revealed "
+    "Sealed Settled Unfilled"
 )
 _HOMES = {
     **dict.fromkeys(_ERRORS.split(), "client.errors"),
     **dict.fromkeys(_STATES.split(), "client.states"),
     **dict.fromkeys(("Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"), "client.orders"),
+    **dict.fromkeys(("Commitment", "OrderHandle"), "client.handles"),
     **dict.fromkeys(("Asset", "Market", "Venue"), "client.venue"),
     **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
     "Balance": "client.audit",
@@ -85,10 +91,11 @@ __all__ = [
     "ChainUnreachableError",
     "Cleared",
     "Client",
-    "ClientError",
     "Commitment",
     "Committed",
     "Created",
+    "Expired",
+    "Fault",
     "FloatRefusedError",
     "InputError",
     "InsufficientBalanceError",
@@ -103,11 +110,15 @@ __all__ = [
     "Order",
     "OrderEndedError",
     "OrderHandle",
+    "OrderState",
+    "OrderStatus",
     "OutOfBandError",
+    "Proven",
     "Rejected",
     "RemoteSigner",
     "RevealMissed",
     "Revealed",
+    "SealbookError",
     "Sealed",
     "Settled",
     "Side",

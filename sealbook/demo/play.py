@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.client import Client
-from client.errors import ClientError
+from client.errors import SealbookError
+from client.handles import Commitment
 from client.keys import Keys
 from client.orders import Instruction, Side
-from client.states import Commitment
 from contracts.exchange import Exchange
 from orderbook.wire import BatchStatus
 from proofs.statement.public import PublicData, decode, header
@@ -324,7 +324,7 @@ class Play:
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 for name in cast.MAKERS:
-                    with contextlib.suppress(ClientError):
+                    with contextlib.suppress(SealbookError):
                         await self.clients[name].quote(quotes[name])
                 await asyncio.sleep(KEPT_BATCH_SECONDS)
 

@@ -22,13 +22,15 @@ from client.errors import (
     VenueMismatchError,
     VenueUnreachableError,
 )
+from client.handles import OrderHandle
 from client.orders import buy, sell, withdrawal
 from client.states import (
     Cancelled,
     Cleared,
     Committed,
     Created,
-    OrderHandle,
+    Fault,
+    Proven,
     Rejected,
     Revealed,
     RevealMissed,
@@ -74,9 +76,9 @@ async def test_two_orders_from_created_to_settled(tmp_path: Path, l1: SimulatedL
         offer, out = await two.commit([sell("ETH/USD", 3, 1_900), withdrawal("USD", "7.5")])
         node.seal_now()
         states = [state async for state in bid]
-        assert [type(s) for s in states] == [Created, Committed, Sealed, Revealed, Cleared, Settled]
+        assert [type(s) for s in states] == [Created, Committed, Sealed, Revealed, Cleared, Proven, Settled]
         transaction = l1.events[-1][1].transactions[0] if hasattr(l1.events[-1][1], "transactions") else ""
-        assert states[-2:] == [Cleared(2_100, 3, 6), Settled(2_100, 3, 6, transaction, True)]
+        assert states[-3:] == [Cleared(2_100, 3, 6), Proven(0, 0), Settled(2_100, 3, 6, transaction, True)]
         assert await offer.settled() == Settled(2_100, 3, 6, transaction, True)
         assert await out.settled() == Settled(None, 7_500_000, 0, transaction, True)
         assert (one.problems, two.problems) == ({}, {})
@@ -168,7 +170,7 @@ async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
         node.seal_now()
         await until_sealed(node)
         l1.mine(51)
-        assert await end(order) == RevealMissed("seal_not_final")
+        assert await end(order) == RevealMissed("seal_not_final", Fault.CHAIN)
         alice.chain.lag = 0
         l1.mine(3)
         await until(lambda: not client._store.pending())
@@ -196,7 +198,7 @@ async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
         await until(lambda: 0 in client.problems)
         assert client.problems[0].code == "wrong_root"
         l1.mine(51)
-        assert await end(order) == RevealMissed("wrong_root")
+        assert await end(order) == RevealMissed("wrong_root", Fault.VENUE)
         assert node.state.lifecycle.batch(0).reveals == {}
 
 
@@ -338,7 +340,7 @@ async def test_a_commitment_without_an_answer_is_found_out_later(
 
         async def deaf(socket: ClientConnection, message: wire.Message) -> wire.Reply:
             reply = await real(socket, message)
-            if isinstance(reply, wire.Receipt):
+            if isinstance(message, wire.Commit):
                 await asyncio.Event().wait()
             return reply
 
@@ -348,7 +350,7 @@ async def test_a_commitment_without_an_answer_is_found_out_later(
         assert (unknown.value.code, unknown.value.outcome_known) == ("no_reply", False)
         monkeypatch.undo()
         ((order,),) = client.commitments
-        assert isinstance(order.state, Created)
+        assert (await order.committed()).receipt.sequence == 1  # the agent asked for the lost receipt
         node.seal_now()
         assert isinstance(await order.settled(), Unfilled)
 

@@ -75,7 +75,7 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
             Limits().budget(),
         )
         await operator.login(OPERATOR, 0)
-        assert (await operator.ask(wire.Subscribe(1), wire.BatchStatus)).phase == "commit"
+        assert (await operator.ask(wire.Subscribe(1), wire.Subscribed)).batches[-1].phase == "commit"
         for client, trader in ((one, buyer), (two, seller)):
             session = await client.login(trader.key, trader.account)
             assert (session.open_batch, session.sequence) == (0, 0)
@@ -98,7 +98,7 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
         assert [(f.fill, f.clearing_price, f.fee) for f in result.fills] == [(5, 20_000, 50)]
         assert result.changes == ((0, 5), (1, -100_050))
         final = await one.push(wire.Result, lambda r: r.final)
-        assert msgspec.structs.replace(final, final=False) == result
+        assert msgspec.structs.replace(final, final=False, stream_sequence=2) == result
         status = await operator.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
         assert (status.count, status.epoch, status.settle_gas, status.proof_seconds) == (2, (0, 0), 5, 0.25)
         assert [(m.price, m.volume) for m in status.markets] == [(20_000, 5), (30_000, 0)]
@@ -112,7 +112,7 @@ async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: Simulat
 async def test_phases_seen_by_a_subscriber(tmp_path: Path, l1: SimulatedL1) -> None:
     trader = funded(l1, 1)
     async with running(tmp_path, l1) as node, connected(node, l1.parameters()) as client:
-        await client.ask(wire.Subscribe(1), wire.BatchStatus)
+        await client.ask(wire.Subscribe(1), wire.Subscribed)
         await client.login(trader.key, trader.account)
         await client.ask(trader.commit(client), wire.Receipt)
         node.seal_now()
@@ -188,7 +188,7 @@ async def test_batches_are_proven_together(tmp_path: Path, l1: SimulatedL1) -> N
         connected(node, l1.parameters()) as operator,
     ):
         await operator.login(OPERATOR, 0)
-        await operator.ask(wire.Subscribe(operator.next_id()), wire.BatchStatus)
+        await operator.ask(wire.Subscribe(operator.next_id()), wire.Subscribed)
         for number in range(3):
             await sealed(operator)
             await operator.push(wire.BatchStatus, lambda s, n=number: s.batch == n + 1)  # type: ignore[misc]
@@ -265,8 +265,8 @@ async def test_commitments_that_are_refused(tmp_path: Path, l1: SimulatedL1) -> 
         cancel = wire.Cancel(client.next_id(), 0, 6, "0x" + trader.key.sign(digest).hex())
         assert (await client.ask(cancel, wire.Receipt)).commitment == wire.hex_digest(ZERO)
         node.seal_now()
-        status = await client.ask(wire.Subscribe(client.next_id()), wire.BatchStatus)
-        if status.batch == 0:
+        state = await client.ask(wire.Subscribe(client.next_id()), wire.Subscribed)
+        if state.batches[-1].batch == 0:
             await client.push(wire.BatchStatus, lambda s: s.batch == 1)
         assert await refused(client, trader.commit(client, sequence=7)) == ("wrong_phase", "batch", True)
 
@@ -417,13 +417,13 @@ async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL
         connected(node, l1.parameters()) as slow,
         connected(node, l1.parameters()) as good,
     ):
-        await slow.ask(wire.Subscribe(1), wire.BatchStatus)
+        await slow.ask(wire.Subscribe(1), wire.Subscribed)
         await good.ask(wire.GetMarkets(1), wire.Markets)
         slow.socket.transport.pause_reading()
         status = await good.ask(wire.GetBatch(2), wire.BatchStatus)
         big = msgspec.structs.replace(status, id=None, settle_transactions=("0x" + "00" * 32,) * 3000)
         for number in range(60):
-            node.server.broadcast(big)
+            node.server.broadcast(("batches", 0), big)
             await good.ask(wire.GetMarkets(3 + number), wire.Markets)
             if node.metrics.cut.value("slow_consumer"):
                 break
@@ -513,7 +513,7 @@ async def test_an_epoch_that_is_too_large_is_proven_in_parts(tmp_path: Path, l1:
         connected(node, l1.parameters()) as operator,
     ):
         await operator.login(OPERATOR, 0)
-        await operator.ask(wire.Subscribe(operator.next_id()), wire.BatchStatus)
+        await operator.ask(wire.Subscribe(operator.next_id()), wire.Subscribed)
         for number in range(2):
             await sealed(operator)
             while node.state.lifecycle.batch(number).seal is None:
@@ -532,14 +532,14 @@ async def test_a_lost_proof_is_made_again(tmp_path: Path, l1: SimulatedL1) -> No
 
     down = Down(l1.parameters())
     async with running(tmp_path, down, prover=prover) as node, connected(node, l1.parameters()) as client:
-        await client.ask(wire.Subscribe(1), wire.BatchStatus)
+        await client.ask(wire.Subscribe(1), wire.Subscribed)
         node.seal_now()
         await client.push(wire.BatchStatus, lambda s: s.phase == "settle")
     (stored,) = (tmp_path / "epochs").iterdir()
     stored.write_bytes(stored.read_bytes()[:-1] + b"x")
     down.__class__ = SimulatedL1
     async with running(tmp_path, down, prover=prover) as node, connected(node, l1.parameters()) as client:
-        await client.ask(wire.Subscribe(1), wire.BatchStatus)
+        await client.ask(wire.Subscribe(1), wire.Subscribed)
         status = await client.ask(wire.GetBatch(2, 0), wire.BatchStatus)
         if status.phase != "settled":
             await client.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")

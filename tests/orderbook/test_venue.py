@@ -204,7 +204,7 @@ async def test_a_batch_settles_on_l1_across_a_kill(deployed: Deployed, tmp_path:
         async with session(deployed, url, seller) as two, session(deployed, url, buyer) as one:
             again = await one.ask(buyer.reveal(one), wire.Acknowledgement)
             assert again.signature == acknowledged.signature
-            await one.ask(wire.Subscribe(one.next_id()), wire.BatchStatus)
+            await one.ask(wire.Subscribe(one.next_id()), wire.Subscribed)
             status = await one.ask(wire.GetBatch(one.next_id(), 0), wire.BatchStatus)
             if status.phase != "settled":
                 status = await one.push(wire.BatchStatus, lambda s: s.batch == 0 and s.phase == "settled")
