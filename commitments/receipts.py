@@ -7,6 +7,7 @@ the operator's statements are made so that a contract can check them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from coincurve import PrivateKey, PublicKey
@@ -118,7 +119,13 @@ def recover(digest: bytes, signature: bytes) -> str | None:
 
 def address_of(key: PublicKey) -> str:
     """EIP-55 address of a public key."""
-    return checksum_address(keccak256(key.format(compressed=False)[1:])[-20:])
+    return _address(key.format(compressed=False))
+
+
+@lru_cache(maxsize=1 << 14)
+def _address(point: bytes) -> str:
+    """Address of an uncompressed point. Kept: a venue sees the same keys again and again."""
+    return checksum_address(keccak256(point[1:])[-20:])
 
 
 def checksum_address(address: bytes) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from .errors import RequestError
 from .events import (
-    ZERO,
     BatchCleared,
     BatchSealed,
     BeaconRecorded,
@@ -37,6 +36,8 @@ class Batch:
     number: int
     opened_at: float
     commitments: dict[int, CommitmentAccepted] = field(default_factory=dict)
+    collected: int = 0
+    """Number of accounts with a commitment that is not cancelled."""
     leases: dict[int, CommitmentLeased] = field(default_factory=dict)
     """The held-back cancel of each account, by :mod:`orderbook.leases`."""
     leaves: tuple[CommitmentLeaf, ...] | None = None
@@ -71,11 +72,6 @@ class Batch:
     def drawn(self) -> bool:
         """Whether the draws are known, or not needed."""
         return self.beacon is not None or self.leaves == ()
-
-    @property
-    def collected(self) -> int:
-        """Number of accounts with a commitment that is not cancelled."""
-        return sum(1 for c in self.commitments.values() if c.commitment != ZERO)
 
     def leaf(self, account: int) -> tuple[int, CommitmentLeaf]:
         """Position and leaf of an account.

@@ -275,6 +275,7 @@ class Lifecycle:
                 earlier = batch.commitments.get(event.account)
                 _expect(batch.leaves is None, event)
                 _expect(earlier is None or earlier.sequence < event.sequence, event)
+                batch.collected += (event.commitment != ZERO) - (earlier is not None and earlier.commitment != ZERO)
                 batch.commitments[event.account] = event
             case CommitmentLeased():
                 batch = self._known(event.batch)

@@ -1,4 +1,4 @@
-"""`sealbook bench`: measure clearing, proving, verifying and settling."""
+"""`sealbook bench`: measure clearing, proving, verifying, settling, and the venue under load."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,7 @@ JOBS = {
     "prove": "build the witness of one epoch and prove it",
     "verify": "verify such a proof in Python",
     "settle": "settle such an epoch on the real contracts in an embedded EVM",
+    "load": "load a node with commitments and reveals over WebSockets, beside a bare echo server",
 }
 
 _DESCRIPTION = """\
@@ -42,7 +44,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Register `bench` with the subparsers of the command line."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "bench",
-        help="measure clearing, proving, verifying and settling",
+        help="measure clearing, proving, verifying, settling, and the venue under load",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -55,6 +57,12 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 "--orders", type=int, default=_CLEAR_ORDERS, help=f"orders per bundle (default {_CLEAR_ORDERS})"
             )
             job.add_argument("--batches", type=int, default=1, help="books to clear one after another (default 1)")
+        elif name == "load":
+            job.add_argument("--seconds", type=float, default=10.0, metavar="N", help="of each phase (default 10)")
+            job.add_argument("--idle", type=int, default=2_000, help="idle connections beside (default 2000)")
+            job.add_argument("--reveals", type=int, default=5_000, help="reveals sent at once (default 5000)")
+            job.add_argument("--whole-batches", type=int, default=100, help="batches for the memory (default 100)")
+            job.add_argument("--plot", type=Path, metavar="FILE", help="write the curves as an SVG image")
         else:
             job.add_argument("--bundles", type=int, default=256, help="bundles per batch (default 256)")
             job.add_argument("--orders", type=int, default=4, help="orders per bundle (default 4)")
@@ -96,10 +104,13 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
             progress.update(task, description=step, total=None if done is None else 1.0, completed=done or 0.0)
 
         figures = _job(args, report)
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine()}
+    if args.job == "load":
+        return {"job": args.job, **figures, **machine}
     work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
     if getattr(args, "worst", False):
         work["orders"] = MAX_ENTRIES
-    return {"job": args.job, **work, **figures, "cpus": os.cpu_count(), "machine": platform.machine()}
+    return {"job": args.job, **work, **figures, **machine}
 
 
 def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
@@ -109,6 +120,10 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
             raise BenchError(f"orders: {args.bundles} x {args.orders} is not in 1 to {_CLEAR_LIMIT}")
         return run_isolated(clear_job, total, args.batches, report=report)
     # Only what is measured is imported: the jobs below load the prover and the contracts.
+    if args.job == "load":
+        from .bench_load import measure
+
+        return measure(args, report)
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 
@@ -144,9 +159,16 @@ def clear_job(report: Report, orders: int, batches: int) -> dict[str, Any]:
 def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
     console = Console()
     console.print(f"[bold]sealbook bench {args.job}[/]: {JOBS[args.job]}", highlight=False)
+    curves: list[str] = []
+    if args.job == "load":
+        from .bench_load import plots
+
+        curves = plots(figures)
     for name, value in figures.items():
         if name == "job":
             continue
         unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
         text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
         console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)
+    for line in curves:
+        console.print(line, highlight=False, markup=False)
