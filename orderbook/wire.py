@@ -1,4 +1,4 @@
-"""Messages between a client and the venue, over one WebSocket; schema version 1.
+"""Messages between a client and the venue, over one WebSocket; schema version 2.
 
 One message is one WebSocket text frame with one JSON object, or one binary frame with the same object in
 MessagePack; the venue answers, and pushes, in the encoding last used by the client. The field ``type`` tells
@@ -254,7 +254,7 @@ class Ping(Message, frozen=True, tag="ping"):
     id: RequestId
 
 
-Item: TypeAlias = Commit | Cancel | Lease | Reveal | GetPath | GetBatch | GetResult | GetBalances
+Item: TypeAlias = Commit | Cancel | Lease | Reveal | GetPath | GetReceipt | GetBatch | GetResult | GetBalances
 
 
 class Many(Message, frozen=True, tag="many"):

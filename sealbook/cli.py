@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "run the whole main job: chain, node, traders, proofs, settlement, attacks",
     "chain": "serve the embedded development chain as JSON-RPC",
     "node": "run a venue: collect, seal, clear, prove and settle batches",
+    "asyncapi": "print the wire protocol as an AsyncAPI document",
     "inspect": "verify settled batches and epochs from L1 data alone",
     "verify": "verify an exported settlement offline",
     "bench": "measure clearing, proving, verifying and settling",

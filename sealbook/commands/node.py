@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import signal
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 
 from commitments.receipts import SigningKey
 from orderbook.attest import read_key
-from orderbook.errors import OrderbookError
+from orderbook.errors import ConfigurationError, OrderbookError
 from orderbook.gateway import Gateway
 from orderbook.journal import Journal
+from orderbook.limits import Limits
+from orderbook.metrics import Metrics
 from orderbook.node import Node, replay
 from orderbook.parameters import VenueParameters
 from orderbook.prover_runner import ProcessProver
@@ -47,7 +50,8 @@ files in --data:
   epochs/           settlement packages, to be sent again if need be
 
 The operator key file holds 64 hex digits and must be readable by its owner only (mode 600).
-Exit status: 0 after Ctrl-C, 2 if the node cannot start, 1 if it had to stop.
+SIGINT and SIGTERM answer what was asked, tell every client, and stop; a second one does not wait.
+Exit status: 0 after a signal or when drained, 2 if the node cannot start, 1 if it had to stop.
 """
 
 
@@ -82,6 +86,29 @@ def add_parser(subparsers: Any) -> None:
         type=_address,
         metavar="HOST:PORT",
         help="default: 127.0.0.1:9545",
+    )
+    venue.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve wss:// with this certificate chain (PEM)")
+    venue.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM); default: in the same file")
+    venue.add_argument(
+        "--status",
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve /metrics (Prometheus), /health and /ready there over HTTP; default: not at all",
+    )
+    venue.add_argument(
+        "--max-connections",
+        type=_count,
+        default=Limits().connections,
+        metavar="N",
+        help=f"default {Limits().connections}",
+    )
+    venue.add_argument(
+        "--drain-seconds",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="on SIGTERM take no new commitments, and stop when every batch is settled or after S seconds (default 0:"
+        " answer what was asked and stop)",
     )
     batches = parser.add_argument_group("batches")
     batches.add_argument(
@@ -144,7 +171,9 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
         epoch_seconds=options.epoch_seconds,
         poll_seconds=options.poll_seconds,
         mine_seconds=options.mine_seconds,
+        status=options.status,
     )
+    tls = _tls(options.tls_cert, options.tls_key)
     operator: SigningKey = read_key(options.operator_key)
     gateway = Gateway(options.rpc, options.contract, operator, options.chain_id, options.profile)
     parameters = gateway.parameters()
@@ -160,8 +189,44 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
             open_,
             state.lifecycle.settled,
         )
-    prover = ProcessProver(tiers, lambda first, done: log.debug("proving from batch %d: %.0f%%", first, 100 * done))
-    return Node(settings, state, journal, gateway, prover, operator), journal
+    metrics = Metrics()
+    prover = ProcessProver(tiers, _Progress(metrics))
+    limits = Limits(connections=options.max_connections)
+    return Node(settings, state, journal, gateway, prover, operator, limits, metrics=metrics, tls=tls), journal
+
+
+class _Progress:
+    """Tells how far a proof is: to the metrics always, to the log in tenths."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._told = (-1, 0)
+
+    def __call__(self, first: int, done: float) -> None:
+        self._metrics.proof_progress.set(done)
+        tenth = (first, int(10 * done))
+        if tenth[1] and tenth != self._told:
+            self._told = tenth
+            text = "proving from batch %d: %d%%"
+            logging.getLogger("sealbook.node").info(text, first, 10 * tenth[1], extra={"batch": first})
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """The context of a server with this certificate; None without one.
+
+    :raises ConfigurationError: ``tls``.
+    """
+    if certificate is None:
+        if key is not None:
+            raise ConfigurationError("--tls-key without --tls-cert", code="tls")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror if error.filename or not isinstance(error, ssl.SSLError) else error.reason
+        raise ConfigurationError(f"cannot use the certificate {certificate}: {reason}", code="tls") from None
+    return context
 
 
 def _open_journal(settings: Settings, parameters: VenueParameters) -> tuple[Journal, VenueState, int]:
@@ -180,13 +245,24 @@ async def _serve(node: Node, options: argparse.Namespace) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+
+    def terminate() -> None:
+        if options.drain_seconds and not node.draining:
+            node.drain()
+            loop.call_later(options.drain_seconds, task.cancel)
+        else:
+            task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    loop.add_signal_handler(signal.SIGTERM, terminate)
 
     def ready(port: int) -> None:
         host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
-        url = f"ws://{host}:{port}"
+        url = f"{'ws' if options.tls_cert is None else 'wss'}://{host}:{port}"
         logging.getLogger("sealbook.node").info("listening on %s", url, extra={"url": url})
+        if options.status is not None:
+            log = logging.getLogger("sealbook.node")
+            log.info("status on port %d", node.status.port, extra={"status_port": node.status.port})
 
     try:
         await node.run(ready)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -434,8 +433,7 @@ async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL
             assert closed.value.rcvd is not None
             assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "slow_consumer")
         while len(node.server._connections) > 1:
-            await asyncio.sleep(0.05)
-        await good.ask(wire.GetMarkets(100), wire.Markets)
+            await good.ask(wire.GetMarkets(good.next_id() + 100), wire.Markets)
 
 
 async def test_messagepack(tmp_path: Path, l1: SimulatedL1) -> None:
