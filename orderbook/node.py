@@ -294,6 +294,10 @@ class Node:
             if lapsed:
                 await self.record(lapsed)
             if self._draining and self._drained():
+                await self.record([])  # what was decided is on disk and published
+                assert self._failure is not None
+                if not self._failure.done():
+                    self._failure.set_result(None)
                 return
             if self._clock.due(self._wall_clock()):
                 number = self._clock.closing()
@@ -315,12 +319,7 @@ class Node:
             if self._clock.may_close():
                 self._clock.close_now()
             return False
-        if lifecycle.settled < open_.number:
-            return False
-        assert self._failure is not None
-        if not self._failure.done():
-            self._failure.set_result(None)
-        return True
+        return lifecycle.settled == open_.number
 
     def _done(self, duty: Duty) -> None:
         self._running.pop(duty, None)

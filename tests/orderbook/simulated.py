@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -174,6 +175,7 @@ async def running(
     *,
     limits: Limits | None = None,
     prover: HonestPackages | None = None,
+    tls: ssl.SSLContext | None = None,
     **options: object,
 ) -> AsyncIterator[Node]:
     """A node on a free port, with the journal in ``folder``."""
@@ -182,7 +184,7 @@ async def running(
     journal = Journal(settings.journal, vault, f"{l1.parameters().chain_id}:{l1.parameters().contract}")
     state = VenueState(l1.parameters())
     replay(state, journal)
-    node = Node(settings, state, journal, l1, prover or HonestPackages(), OPERATOR, limits)
+    node = Node(settings, state, journal, l1, prover or HonestPackages(), OPERATOR, limits, tls=tls)
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(node.run(ready.set_result))
     await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)

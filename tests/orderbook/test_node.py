@@ -410,7 +410,7 @@ async def test_the_rate_limit_and_its_strikes(tmp_path: Path, l1: SimulatedL1) -
 
 @pytest.mark.parametrize("back", [False, True], ids=["stays away", "reads again"])
 async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL1, back: bool) -> None:
-    limits = Limits(outgoing=4)
+    limits = Limits(outgoing=4, requests_per_second=1e6, burst=10**6)
     async with (
         running(tmp_path, l1, limits=limits) as node,
         connected(node, l1.parameters()) as slow,
