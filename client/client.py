@@ -28,6 +28,7 @@ from .book import Book
 from .chain import Chain
 from .errors import InputError, SealbookError, StateError, VenueMismatchError
 from .evm import EvmChain
+from .feed import Feed
 from .funds import Funds
 from .handles import Commitment, OrderHandle
 from .keys import KeyRing, Keys, Progress
@@ -67,7 +68,9 @@ class Client:
         self._poll_seconds = poll_seconds
         self._signer = LocalSigner(keys.commit_key) if commit_signer is None else commit_signer
         self._messages = Messages(self.venue.chain_id, self.venue.contract)
-        self._link = Link(url, self._check_hello, self._login, self._pushed)
+        self._link = Link(url, self._check_hello, self._login, self._pushed, self._opened, self._closed)
+        self.streams = Feed(self.venue, self._link, self._hint, self._live_orders, self.balances)
+        """Markets, batches, own orders and own balances as streams of events."""
         self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
         self._funds = Funds(self.venue, chain)
         self._agent: RevealAgent | None = None
@@ -169,7 +172,7 @@ class Client:
         await self._link.ready(within)
         self._audit = Audit(self.venue, number, self._chain, self._link, self._store)
         await self._audit.begin()
-        self._book = Book(number, self._store, lambda handle: None)
+        self._book = Book(number, self._store, self.streams.moved)
         self._desk = Desk(
             self.venue, number, self._link, self._store, self._ring, self._signer, self._book, self._take_over
         )
@@ -192,6 +195,7 @@ class Client:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
         await self._link.close()
+        await self.streams.close()
         for made in self.commitments:
             for handle in made:
                 handle.close()
@@ -220,8 +224,20 @@ class Client:
         return Login(id=0, account=self.account, signature="0x" + (await self._signer.sign_message(message)).hex())
 
     def _pushed(self, message: Message) -> None:
+        self.streams.take(message)
+
+    def _opened(self) -> None:
+        self.streams.opened(own=self.account != 0)
+
+    def _closed(self) -> None:
+        self.streams.lost()
+
+    def _hint(self, message: Message) -> None:
         if self._agent is not None:
             self._agent.pushed(message)
+
+    def _live_orders(self) -> tuple[OrderHandle, ...]:
+        return tuple(order for made in self.commitments for order in made)
 
     # ------------------------------------------------------------------------------------------ L1
 

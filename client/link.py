@@ -37,6 +37,8 @@ log = logging.getLogger("sealbook.client")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
+_PING_SECONDS: Final = 10.0
+"""The venue is asked for a sign of life this often; one that does not come in this time ends the connection."""
 _AGAIN: Final = ("rate_limited", "unavailable")
 
 
@@ -46,7 +48,8 @@ class _LostError(Exception):
 
 class Link:
     """``check`` judges the venue's greeting (raises to refuse it); ``login`` answers its challenge, or None without an
-    account; ``pushed`` takes what the venue sends by itself. Neither may block."""
+    account; ``pushed`` takes what the venue sends by itself; ``opened`` and ``lost`` hear of every connection. None may
+    block."""
 
     def __init__(
         self,
@@ -54,12 +57,19 @@ class Link:
         check: Callable[[Hello], None],
         login: Callable[[Hello], Awaitable[Login | None]],
         pushed: Callable[[Message], None],
+        opened: Callable[[], None] = lambda: None,
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.url = url
         self.session: Session | None = None
         self._check = check
         self._login = login
         self._pushed = pushed
+        self._opened = opened
+        self._lost_hook = lost
+        self._silence = 0.0
+        self._heard = 0.0
+        self._watch: asyncio.Task[None] | None = None
         self._socket: ClientConnection | None = None
         self._ready = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
@@ -88,6 +98,22 @@ class Link:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def expect(self, seconds: float) -> None:
+        """From now on, this connection counts as lost when nothing comes for so long."""
+        if self._socket is not None:
+            self._silence = seconds
+            if self._watch is None:
+                self._watch = asyncio.create_task(self._listen(self._socket))
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            left = self._heard + self._silence - loop.time()
+            if left <= 0:
+                log.info("venue %s: nothing heard for %g s", self.url, self._silence)
+                return socket.transport.abort()
+            await asyncio.sleep(left)
 
     async def request(self, message: Message, within: float = 30.0) -> Reply:
         """The venue's reply to a request (its ``id`` is filled in here).
@@ -163,6 +189,8 @@ class Link:
                     open_timeout=_HANDSHAKE_SECONDS,
                     compression=None,
                     proxy=None,
+                    ping_interval=_PING_SECONDS,
+                    ping_timeout=_PING_SECONDS,
                 ) as socket:
                     await self._serve(socket)
             except (VenueMismatchError, VenueRefusedError, SignerError) as error:
@@ -181,6 +209,11 @@ class Link:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     def _lost(self) -> None:
+        if self._ready.is_set():
+            self._lost_hook()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         self._ready.clear()
         self._socket = None
         self.session = None
@@ -203,6 +236,7 @@ class Link:
             if login.done():
                 login.result()
                 self._ready.set()
+                self._opened()
             else:
                 login.cancel()
             await reader
@@ -230,7 +264,9 @@ class Link:
             pause = min(2 * pause, 1.0)
 
     async def _read(self, socket: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
         async for frame in socket:
+            self._heard = loop.time()
             message = decode_reply(frame)
             number = getattr(message, "id", None)
             if number is None:
