@@ -50,6 +50,7 @@ from .checks import (
     check_result,
     place_of,
 )
+from .deadlines import Countdown, Deadline
 from .errors import (
     BrokenPromiseError,
     KeyFileError,
@@ -70,6 +71,9 @@ __all__ = ["RevealAgent"]
 
 log = logging.getLogger("sealbook.client")
 _LONGEST_PAUSE: Final = 15.0
+_ATTEMPTS: Final = 8
+COUNTING: Final = -1
+"""In the place of a batch number: the task of the countdown."""
 _REQUEST_SECONDS: Final = 10.0
 _LOOK_UP_SECONDS: Final = 3.0
 
@@ -99,6 +103,7 @@ class RevealAgent:
         auditor: Auditor,
         changed: Callable[[BatchRecord], None],
         poll_seconds: float,
+        countdown: Countdown,
     ) -> None:
         self._venue = venue
         self._account = account
@@ -110,6 +115,7 @@ class RevealAgent:
         self._auditor = auditor
         self._changed = changed
         self._poll_seconds = poll_seconds
+        self.countdown = countdown
         self._domain = Domain(venue.chain_id, venue.contract)
         self._wake = asyncio.Event()
         self._poked: set[int] = set()
@@ -173,6 +179,9 @@ class RevealAgent:
                     if record.batch not in working and self._due(record.batch):
                         task = working[record.batch] = asyncio.create_task(self._try(record))
                         task.add_done_callback(lambda _, batch=record.batch: self._done(working, batch))  # type: ignore[misc]
+                if self.countdown.deadlines and COUNTING not in working:
+                    working[COUNTING] = asyncio.create_task(self._count_down())
+                    working[COUNTING].add_done_callback(lambda _: working.pop(COUNTING))
                 try:
                     async with asyncio.timeout(self._poll_seconds):
                         await self._wake.wait()
@@ -182,6 +191,21 @@ class RevealAgent:
             for task in working.values():
                 task.cancel()
             await asyncio.gather(*working.values(), return_exceptions=True)
+
+    async def _count_down(self) -> None:
+        """Deadlines go on while a batch's task waits for an answer."""
+        try:
+            head = await asyncio.to_thread(self._chain.head)
+        except SealbookError as error:
+            log.info("countdown: %s", error, extra={"code": error.code})
+            return
+        for deadline in self.countdown.deadlines:
+            self._count(deadline.batch, deadline.until - self._venue.reveal_window, head)
+
+    def _count(self, batch: int, seal_block: int, head: int) -> Deadline:
+        problem = self.problems.get(batch)
+        now = asyncio.get_running_loop().time()
+        return self.countdown.look(batch, seal_block, head, "" if problem is None else problem.code, now)
 
     def _due(self, batch: int) -> bool:
         return asyncio.get_running_loop().time() >= self._attempts.get(batch, (0, 0.0))[1]
@@ -204,6 +228,8 @@ class RevealAgent:
                     return
                 self._store.save_batch(after)
                 self._attempts.pop(record.batch, None)
+                if after.phase not in ("open", "sealed"):
+                    self.countdown.done(record.batch)
                 if not after.reason:
                     self.problems.pop(record.batch, None)
                 log.info("batch %d: %s", after.batch, after.phase, extra={"reason": after.reason})
@@ -212,8 +238,17 @@ class RevealAgent:
         except Exception as error:
             self._problem(record.batch, error if isinstance(error, SealbookError) else _unexpected(error))
             failures = self._attempts.get(record.batch, (0, 0.0))[0]
-            pause = min(self._poll_seconds * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
+            pause = min(self._poll_seconds * 2.0 ** min(failures, 10), _LONGEST_PAUSE, self._urgency(record.batch))
             self._attempts[record.batch] = (failures + 1, asyncio.get_running_loop().time() + pause)
+
+    def _urgency(self, batch: int) -> float:
+        """The longest pause that a running deadline leaves: several attempts must fit into what is left."""
+        left = [d.seconds_left for d in self.countdown.deadlines if d.batch == batch and d.seconds_left is not None]
+        return max(self._poll_seconds, left[0] / _ATTEMPTS) if left else _LONGEST_PAUSE
+
+    def _patience(self, batch: int) -> float:
+        """Seconds to wait for an answer of the venue: fewer when the deadline is near."""
+        return min(_REQUEST_SECONDS, max(_LOOK_UP_SECONDS, self._urgency(batch)))
 
     def _problem(self, batch: int, error: SealbookError) -> None:
         earlier = self.problems.get(batch)
@@ -284,7 +319,7 @@ class RevealAgent:
         if batch in self._places:
             return self._places[batch]
         try:
-            reply = await self._link.request(GetPath(id=0, batch=batch), _REQUEST_SECONDS)
+            reply = await self._link.request(GetPath(id=0, batch=batch), self._patience(batch))
         except VenueRefusedError as error:
             if error.code == "not_found":
                 return None
@@ -406,7 +441,7 @@ class RevealAgent:
                 key_position=key.position,
                 key_path=tuple(hex_digest(node) for node in key.path),
             ),
-            _REQUEST_SECONDS,
+            self._patience(record.batch),
         )
         if not isinstance(reply, Acknowledgement | Refusal):
             raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
@@ -421,7 +456,9 @@ class RevealAgent:
         return roots[-1]
 
     async def _late(self, seal: SealedBatch) -> bool:
-        return await asyncio.to_thread(self._chain.head) > seal.seal_block + self._venue.reveal_window
+        """Whether the reveal window is over; the countdown goes on with it."""
+        head = await asyncio.to_thread(self._chain.head)
+        return head > self._count(seal.number, seal.seal_block, head).until
 
     def _reason(self, record: BatchRecord) -> str:
         """Why a reveal was missed, as well as it is known."""

@@ -26,6 +26,7 @@ from .agent import RevealAgent
 from .audit import Audit, Balance
 from .book import Book
 from .chain import Chain
+from .deadlines import Countdown, Deadline
 from .errors import InputError, SealbookError, StateError, VenueMismatchError
 from .evm import EvmChain
 from .feed import Feed
@@ -69,13 +70,16 @@ class Client:
         self._signer = LocalSigner(keys.commit_key) if commit_signer is None else commit_signer
         self._messages = Messages(self.venue.chain_id, self.venue.contract)
         self._link = Link(url, self._check_hello, self._login, self._pushed, self._opened, self._closed)
-        self.streams = Feed(self.venue, self._link, self._hint, self._live_orders, self.balances)
+        self.streams = Feed(
+            self.venue, self._link, self._hint, self._live_orders, lambda: self.deadlines, self.balances
+        )
         """Markets, batches, own orders and own balances as streams of events."""
         self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
         self._funds = Funds(self.venue, chain)
         self._agent: RevealAgent | None = None
         self._audit: Audit | None = None
         self._working: asyncio.Task[None] | None = None
+        self._countdown = Countdown(self.venue.reveal_window, self.streams.counted)
         self._book: Book | None = None
         self._desk: Desk | None = None
         self._take_over = take_over
@@ -187,6 +191,7 @@ class Client:
             self._audit,
             self._book.changed,
             self._poll_seconds,
+            self._countdown,
         )
         self._working = asyncio.create_task(self._agent.run())
 
@@ -311,6 +316,11 @@ class Client:
     def problems(self) -> dict[int, SealbookError]:
         """What went wrong last in batches on their way, by batch."""
         return {} if self._agent is None else dict(self._agent.problems)
+
+    @property
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """Sealed commitments that wait for their reveal, the nearest first; as a stream: ``streams.deadlines()``."""
+        return self._countdown.deadlines
 
     async def open_batch(self) -> BatchStatus:
         """The batch that collects commitments now."""

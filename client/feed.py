@@ -24,6 +24,7 @@ from orderbook.wire import (
 )
 
 from .audit import Balance
+from .deadlines import Deadline
 from .errors import SealbookError
 from .handles import OrderHandle
 from .link import Link
@@ -49,6 +50,7 @@ class Feed:
         link: Link,
         pushed: Callable[[Message], None],
         orders: Callable[[], tuple[OrderHandle, ...]],
+        deadlines: Callable[[], tuple[Deadline, ...]],
         balances: Callable[[], Awaitable[dict[str, Balance]]],
     ) -> None:
         self._link = link
@@ -73,6 +75,7 @@ class Feed:
             lambda: tuple(_update(order) for order in self._orders())
         )
         self._balance_topic: Topic[dict[str, Balance], dict[str, Balance]] = Topic(lambda: self._balances)
+        self._deadline_topic: Topic[tuple[Deadline, ...], Deadline] = Topic(deadlines)
         self._topics: dict[Channel, Topic[Any, Any]] = {
             "batches": self._batch_topic,
             "markets": self._market_topic,
@@ -101,7 +104,16 @@ class Feed:
             self._subscribe()
         return stream
 
+    def deadlines(self, limit: int = DEFAULT_LIMIT) -> Stream[tuple[Deadline, ...], Deadline]:
+        """The countdown of sealed commitments that wait for their reveal, by the own L1 connection. A delta is one
+        step; ``warning`` says that little time is left."""
+        return self._deadline_topic.open(limit)
+
     # ------------------------------------------------------------------------------------------ for the client
+
+    def counted(self, deadline: Deadline) -> None:
+        """A countdown went on."""
+        self._deadline_topic.changed(deadline)
 
     def opened(self, own: bool) -> None:
         """A connection is there; ``own``: with a session."""
@@ -138,7 +150,7 @@ class Feed:
 
     async def close(self) -> None:
         """End all streams."""
-        for topic in self._topics.values():
+        for topic in (*self._topics.values(), self._deadline_topic):
             topic.close()
         tasks = [task for task in (self._subscribing, self._refreshing) if task is not None]
         for task in tasks:

@@ -186,8 +186,8 @@ class Trader:
         self.chain = SimulatedChain(l1, venue, f"0x{name}")
 
     @contextlib.asynccontextmanager
-    async def running(self, url: str) -> AsyncIterator[Client]:
-        client = Client(url, self.chain, self.keys, Store(self.path), 0.02)
+    async def running(self, url: str, take_over: bool = False) -> AsyncIterator[Client]:
+        client = Client(url, self.chain, self.keys, Store(self.path), 0.02, take_over=take_over)
         try:
             await client._start(None, 10.0)
             yield client
