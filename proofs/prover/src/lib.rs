@@ -14,6 +14,7 @@ mod prove;
 mod security;
 mod shape;
 mod tape;
+mod verifier;
 mod vk;
 mod wire;
 mod witness;
