@@ -29,6 +29,7 @@ use thiserror::Error;
 
 use crate::mmcs::{Digest, SaltedMmcs, Val};
 use crate::params::Params;
+use crate::progress;
 use crate::prove::{Challenge, ChallengeMmcs, Challenger};
 
 type Domain = TwoAdicMultiplicativeCoset<Val>;
@@ -158,6 +159,10 @@ impl HidingPcs {
     /// On each of the 2^b cosets of H that make up the domain y^n is constant, so there the mask only changes the first
     /// coefficients of a transform of size n.
     fn extend(&self, coefficients: &RowMajorMatrix<Val>, mask: &[Val], shift: Val) -> RowMajorMatrix<Val> {
+        progress::extending(|| self.extended(coefficients, mask, shift))
+    }
+
+    fn extended(&self, coefficients: &RowMajorMatrix<Val>, mask: &[Val], shift: Val) -> RowMajorMatrix<Val> {
         let (height, width) = (coefficients.height(), coefficients.width());
         let step = Val::two_adic_generator(height.trailing_zeros() as usize + self.log_blowup);
         let mut values = Val::zero_vec((height * width) << self.log_blowup);
