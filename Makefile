@@ -1,7 +1,7 @@
 # `make demo` and `make test` set everything up on a fresh machine; see README.md.
 PYTHON ?= python3
 BIN := .venv/bin
-NATIVE_SOURCES := $(wildcard proofs/prover/src/*.rs) proofs/prover/Cargo.toml proofs/prover/Cargo.lock .cargo/config.toml
+NATIVE_SOURCES := $(wildcard proofs/prover/src/*.rs proofs/prover/src/*/*.rs) proofs/prover/Cargo.toml proofs/prover/Cargo.lock .cargo/config.toml
 
 .PHONY: setup build test check demo contracts clean
 .DELETE_ON_ERROR:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import index
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from commitments import _native
 
 from .params import PROOF
 from .tape import DerivedColumn
+from .verifier import ProofRejected, PublicMessage, Reason
 
 Trace = npt.NDArray[np.uint64]
 """A table's rows: shape (height, width), canonical field elements."""
 
 DEFAULT_PARAMETERS: Final[Mapping[str, int]] = MappingProxyType(asdict(PROOF))
 """The statement's parameters; :func:`security` says what they give for a key."""
+_LARGEST_WORD: Final = 2**64 - 1
 
 
 class ProverError(Exception):
@@ -84,9 +87,37 @@ def prove(vk: bytes, context: bytes, traces: Sequence[Trace]) -> bytes:
         raise _typed(error) from None
 
 
+def verify_native(vk: bytes, context: bytes, messages: Sequence[PublicMessage] | bytes, proof: bytes) -> None:
+    """Verify with the native verifier, which shares no code with the Python one. Releases the GIL.
+
+    Takes what :func:`proofs.verifier.verify` takes, or the messages packed (for each, u8 bus, then its fields as
+    big-endian u64), and gives its verdicts: raises :class:`~proofs.verifier.ProofRejected` with the same reason.
+    """
+    try:
+        if isinstance(messages, bytes):
+            _native.verify_packed(bytes(vk), bytes(context), messages, bytes(proof))
+            return
+        words = [(_word(bus), [_word(field) for field in fields]) for bus, fields in messages]
+        _native.verify(bytes(vk), bytes(context), words, bytes(proof))
+    except _native.ProofError as error:
+        reason, detail = error.args
+        raise ProofRejected(Reason(reason), detail) from None
+
+
+def _word(value: SupportsIndex) -> int:
+    """``value`` if it fits 64 bits, else the largest such number, which neither a bus nor a field can be."""
+    number = index(value)
+    return number if 0 <= number <= _LARGEST_WORD else _LARGEST_WORD
+
+
 def progress() -> float:
     """Fraction of this process's running (or last) proof that is done, for polling from another thread."""
     return _native.prove_progress()
+
+
+def profile() -> dict[str, float]:
+    """Seconds per phase of this process's last proof. Phases nest and overlap: they do not add up to the whole."""
+    return dict(_native.prove_profile())
 
 
 def proof_lengths(vk: bytes) -> tuple[int, int]:

@@ -65,7 +65,8 @@ function artifactsOf(contracts, only, settings, sources) {
     if (!only(path)) continue;
     for (const name of Object.keys(contracts[path]).sort()) {
       const c = contracts[path][name];
-      if (c.abi.length === 0) continue; // internal libraries are part of the contracts that use them
+      // internal libraries and abstract contracts are part of the contracts that use them
+      if (c.abi.length === 0 || (!c.evm.bytecode.object && !path.startsWith("src/interfaces/"))) continue;
       const uses = Object.keys(JSON.parse(c.metadata || "{}").sources ?? { [path]: 0 }).sort();
       artifacts.set(name, {
         contractName: name,

@@ -36,6 +36,9 @@ from ..proofs.verifier.regions import Region, regions
 VECTOR = Path(__file__).parents[1] / "proofs" / "vectors" / "tiny.json"
 BLOCK_GAS = 100_000_000
 TINY = json.loads(VECTOR.read_text())
+TABLES = 2
+DRAWN = 128 + 8 * (TABLES + 1)
+"""Where the challenges of the example's state begin: behind the shapes of the tables and of the mask."""
 REGIONS = [
     region  # the records are alike: of the last ones the rows are enough
     for region in regions(parse_verification_key(bytes.fromhex(TINY["vk"])))
@@ -135,12 +138,12 @@ def test_the_state_holds_the_examples_challenges(verifier: StarkVerifier, tiny: 
     assert state[32:64] == Web3.keccak(tiny.vk)
     assert state[64:96] == tiny.context
     trace = TINY["trace"]
-    tables = 2
     drawn = b"".join(map(_ef, [trace["lambda"], trace["zeta"], *trace["betas"]]))
-    start = 128 + 8 * tables
+    start = DRAWN
     assert state[start : start + len(drawn)] == drawn
     indices = b"".join(i.to_bytes(4, "big") for i in trace["indices"])
-    sums_and_polynomial = 16 * (2 * tables + 4)  # both heights differ; 2^2 coefficients
+    coefficients = parse_verification_key(tiny.vk).final_coefficients
+    sums_and_polynomial = 16 * (2 * TABLES + coefficients)  # both heights differ
     start += len(drawn) + sums_and_polynomial
     assert state[start : start + len(indices)] == indices
 
@@ -241,10 +244,9 @@ def test_points_that_coincide_are_rejected(verifier: StarkVerifier, tiny: Case, 
     """No transcript leads there, so the state says it: zeta on a query point, beta on a point of a row."""
     record = _parts(tiny).queries[: TINY["record_length"]]
     index = TINY["trace"]["indices"][0]
-    height = 10
-    y = pow(generator_of_order(height), int(f"{index:010b}"[::-1], 2), P)
-    start = 128 + 8 * 2
-    zeta, beta = start + 16, start + 32
+    height = parse_verification_key(tiny.vk).log_domain
+    y = pow(generator_of_order(height), int(f"{index:0{height}b}"[::-1], 2), P)
+    zeta, beta = DRAWN + 16, DRAWN + 32
     assert _error(verifier, _put(state, zeta, _ef([7 * y % P, 0])), 0, record) == "QueryPoint"
     # points of the first row: its arity is 2^2, so all of y w_2^m
     for m in range(4):
@@ -254,8 +256,10 @@ def test_points_that_coincide_are_rejected(verifier: StarkVerifier, tiny: Case, 
 
 def test_the_final_polynomial_decides(verifier: StarkVerifier, tiny: Case, state: bytes) -> None:
     record = _parts(tiny).queries[: TINY["record_length"]]
-    coefficients = 128 + 8 * 2 + 16 * (2 + 2 + 4)
-    assert _error(verifier, _flip(state, coefficients + 7), 0, record) == "FinalPoly"
+    first = DRAWN + 16 * (2 + len(TINY["trace"]["betas"]) + 2 * TABLES)
+    last = first + 16 * (parse_verification_key(tiny.vk).final_coefficients - 1)
+    for coefficient in (first, last):
+        assert _error(verifier, _flip(state, coefficient + 7), 0, record) == "FinalPoly"
 
 
 def test_a_state_is_parsed_strictly(verifier: StarkVerifier, tiny: Case, state: bytes) -> None:
@@ -279,7 +283,7 @@ def test_a_key_is_named_by_its_content(verifier: StarkVerifier, tiny: Case) -> N
 @pytest.mark.parametrize(
     "change",
     [
-        lambda vk: b"SBV2" + vk[4:],
+        lambda vk: b"SBV1" + vk[4:],
         lambda vk: vk[:-1],
         lambda vk: vk + b"\0",
         lambda vk: vk[:5] + b"\0" + vk[6:],

@@ -226,11 +226,14 @@ interface IExchange {
     /// @param queueEntries the epoch's queue entries, 37 bytes each: kind, u24 account, asset, 4 x u64
     /// @param signatures for every charged missing leaf: u64 client sequence, r, s, v. May be left empty and given later
     /// @param head first part of the proof
+    /// @param queries query records from the first on, as many as there is room for; may be empty. Where they and the
+    /// signatures are all that the proof needs, the new state takes effect at once
     function openSettlement(
         bytes calldata publicData,
         bytes calldata queueEntries,
         bytes calldata signatures,
-        bytes calldata head
+        bytes calldata head,
+        bytes calldata queries
     ) external returns (bytes32 id);
 
     /// @notice Checks the commit keys' signatures for the charged missing leaves, if they were not given at the opening.
@@ -243,6 +246,15 @@ interface IExchange {
 
     /// @notice Last step: all records and signatures were checked, the new state takes effect.
     function settle(bytes32 id, Effects calldata effects) external;
+
+    /// @notice `checkQueries` for the records that are still pending, and `settle`, in one transaction.
+    function checkQueriesAndSettle(
+        bytes32 id,
+        bytes calldata state,
+        uint256 first,
+        bytes calldata queries,
+        Effects calldata effects
+    ) external;
 
     // --------------------------------------------------------------------------------------------------------- views
 

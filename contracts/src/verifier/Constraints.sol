@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Memory} from "./Memory.sol";
 import {Key, Table, VerificationKeys} from "./VerificationKey.sol";
 
 /// Challenges and opened values; `...At` are addresses of packed elements of EF, one word each.
@@ -17,7 +18,7 @@ struct Evaluation {
     uint256 rootInversesAt;
     /// prefix(bus), by tape bus
     uint256 prefixesAt;
-    /// powers of the lookup challenge beta, see Head.lanesOfPowers
+    /// powers of the lookup challenge beta, see OpenedValues.lanesOfPowers
     uint256 betaPowersAt;
     /// memory for the values of a table's nodes; three selectors lie before it
     uint256 nodesAt;
@@ -50,10 +51,10 @@ library ConstraintsAtZeta {
 
     function check(Key memory k, Table memory t, Evaluation memory e, Opened memory o) internal pure {
         uint256 n = t.logHeight;
-        uint256 zetaN = G.word(e.zetaPowersAt + 32 * n);
+        uint256 zetaN = Memory.load(e.zetaPowersAt + 32 * n);
         uint256 vanishing = G.sub(zetaN, 1);
         if (vanishing == 0) revert IStarkErrors.OodPoint();
-        uint256 transition = G.sub(e.zeta, G.word(e.rootInversesAt + 32 * n));
+        uint256 transition = G.sub(e.zeta, Memory.load(e.rootInversesAt + 32 * n));
         uint256 first = G.mul(vanishing, e.inverseZetaMinusOne);
         uint256 last = G.mul(vanishing, G.inverse(transition));
         uint256 quotient = recompose(t, e, o, zetaN);
@@ -80,7 +81,7 @@ library ConstraintsAtZeta {
     {
         unchecked {
             uint256 n = 1 << t.logChunks;
-            uint256 wInverse = G.word(e.rootInversesAt + 32 * t.logChunks);
+            uint256 wInverse = Memory.load(e.rootInversesAt + 32 * t.logChunks);
             // g^-N by squaring
             uint256 shift = SEVENTH;
             for (uint256 i; i < t.logHeight; ++i) shift = mulmod(shift, shift, P);
@@ -90,7 +91,7 @@ library ConstraintsAtZeta {
             for (uint256 i; i < n; ++i) {
                 uint256 d = G.sub(u, 1);
                 numerator =
-                    G.reduce(G.mul(numerator, d) + G.mul(extension(o.quotientAt + 128 * i), denominator));
+                    G.reduce(G.mul(numerator, d) + G.mul(extension(o.quotientAt + 64 * i), denominator));
                 denominator = G.mul(denominator, d);
                 u = G.scale(u, wInverse);
             }
@@ -193,7 +194,7 @@ library ConstraintsAtZeta {
                 uint256 numerator;
                 uint256 denominator = 1;
                 for (uint256 j; j < messages; ++j) {
-                    uint256 message = G.word(t.messagesAt + 32 * VerificationKeys.read(p, 2));
+                    uint256 message = Memory.load(t.messagesAt + 32 * VerificationKeys.read(p, 2));
                     p += 2;
                     (uint256 d, uint256 count) = evaluateMessage(k, e, message);
                     numerator = G.reduce(G.mul(numerator, d) + G.mul(count, denominator));
@@ -208,7 +209,7 @@ library ConstraintsAtZeta {
     }
 
     /// Denominator and signed count of the tape's message at `message`: bus, sign, weight, count node, field nodes.
-    /// The fingerprint is summed in two lanes, see `Head.addMessages`.
+    /// The fingerprint is summed in two lanes, see `PublicBus.addMessages`.
     function evaluateMessage(Key memory k, Evaluation memory e, uint256 message)
         private
         pure
@@ -258,7 +259,7 @@ library ConstraintsAtZeta {
     /// The element y_0 + X y_1 of two opened base columns.
     function extension(uint256 ptr) private pure returns (uint256) {
         unchecked {
-            return G.reduce(G.word(ptr) + G.timesX(G.word(ptr + 32)));
+            return G.reduce(Memory.load(ptr) + G.timesX(Memory.load(ptr + 32)));
         }
     }
 }

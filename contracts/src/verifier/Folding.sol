@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
-import {Head} from "./Head.sol";
-import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
 import {Decoding} from "./Decoding.sol";
-import {Open, Queries} from "./Queries.sol";
+import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
+import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Memory} from "./Memory.sol";
+import {Open, OpenState} from "./OpenState.sol";
+import {Shapes} from "./Shapes.sol";
 
 /// What the folding of all records of a call shares.
 struct Rounds {
@@ -24,7 +25,7 @@ struct Rounds {
     uint256 bytesAt;
     uint256 valuesAt;
     uint256 finalPolyAt;
-    uint256 finalLog;
+    uint256 coefficients;
 }
 
 /// @title Folding of a query (docs/proof-format.md section 5.5, steps 4 and 5)
@@ -43,27 +44,27 @@ library Folding {
             r.height = o.height;
             r.cap = o.cap;
             r.count = o.rounds;
-            r.capsFrom = o.capsFrom + (128 << o.cap);
+            r.capsFrom = o.capsFrom + ((32 * Shapes.TREES) << o.cap);
             r.finalPolyAt = finalPoly;
-            r.finalLog = o.finalLog;
-            r.roundsAt = Head.allocate(11 * o.rounds);
+            r.coefficients = o.coefficients;
+            r.roundsAt = Memory.allocate(11 * o.rounds);
             uint256 largest;
             for (uint256 i; i < o.rounds; ++i) {
                 uint256 p = r.roundsAt + ROUND * i;
-                uint256 arity = Queries.load(o.aritiesFrom + i, 1);
+                uint256 arity = OpenState.load(o.aritiesFrom + i, 1);
                 if (arity > largest) largest = arity;
-                uint256 beta = Queries.extensionAt(o.extensionsFrom + 16 * (2 + i));
-                Head.store(p, arity);
-                Head.store(p + 32, P - ((P - 1) >> arity)); // 1 / 2^arity
+                uint256 beta = OpenState.extensionAt(o.extensionsFrom + 16 * (2 + i));
+                Memory.store(p, arity);
+                Memory.store(p + 32, P - ((P - 1) >> arity)); // 1 / 2^arity
                 for (uint256 j; j <= arity; ++j) {
-                    Head.store(p + 64 + 32 * j, beta);
+                    Memory.store(p + 64 + 32 * j, beta);
                     beta = G.mul(beta, beta);
                 }
             }
             r.positionsAt = products(roots + 32, largest, false);
             r.pairsAt = products(roots + 64, largest, true);
-            r.bytesAt = Head.allocate((1 << largest) + 2);
-            r.valuesAt = Head.allocate(1 << largest);
+            r.bytesAt = Memory.allocate((1 << largest) + 2);
+            r.valuesAt = Memory.allocate(1 << largest);
             assembly ("memory-safe") {
                 ptr := r
             }
@@ -73,13 +74,13 @@ library Folding {
     /// table[m] = product over the bits j of m of root j (or of its inverse), for m < 2^bits
     function products(uint256 root, uint256 bits, bool inverse) private pure returns (uint256 table) {
         unchecked {
-            table = Head.allocate(1 << bits);
-            Head.store(table, 1);
+            table = Memory.allocate(1 << bits);
+            Memory.store(table, 1);
             for (uint256 j; j < bits; ++j) {
-                uint256 w = G.word(root + 32 * j);
+                uint256 w = Memory.load(root + 32 * j);
                 if (inverse) w = G.inverseBase(w);
                 for (uint256 m; m < 1 << j; ++m) {
-                    Head.store(table + 32 * ((1 << j) + m), mulmod(w, G.word(table + 32 * m), P));
+                    Memory.store(table + 32 * ((1 << j) + m), mulmod(w, Memory.load(table + 32 * m), P));
                 }
             }
         }
@@ -104,34 +105,34 @@ library Folding {
                 r := ptr
             }
             uint256 level = r.height;
-            uint256 v = G.word(reduced + 32 * level);
+            uint256 v = Memory.load(reduced + 32 * level);
             uint256 round = r.roundsAt;
             uint256 caps = r.capsFrom;
             for (uint256 end = round + ROUND * r.count; round < end; round += ROUND) {
-                uint256 arity = G.word(round);
+                uint256 arity = Memory.load(round);
                 uint256 position = index & ((1 << arity) - 1);
                 uint256 node = readRow(r, arity, position, p, v);
                 p += 16 << arity;
                 index >>= arity;
                 level -= arity;
                 (node, p) = path(node, index, p, level - r.cap);
-                if (node != Queries.load(caps + 32 * (index >> (level - r.cap)), 32)) {
+                if (node != OpenState.load(caps + 32 * (index >> (level - r.cap)), 32)) {
                     revert IStarkErrors.FriMerkle();
                 }
                 caps += 32 << r.cap;
 
                 // 1 / s: the position's bits leave the point
-                uint256 inverse = mulmod(yInverse, G.word(r.positionsAt + 32 * position), P);
+                uint256 inverse = mulmod(yInverse, Memory.load(r.positionsAt + 32 * position), P);
                 for (uint256 j; j < arity; ++j) {
                     y = mulmod(y, y, P);
                     yInverse = mulmod(yInverse, yInverse, P);
                 }
-                uint256 power = G.word(round + 64 + 32 * arity);
+                uint256 power = Memory.load(round + 64 + 32 * arity);
                 if (power == y) revert IStarkErrors.FoldPoint();
-                v = G.scale(fold(r.valuesAt, r.pairsAt, arity, round + 64, inverse), G.word(round + 32));
-                if ((heights >> level) & 1 != 0) v = G.add(v, G.mul(power, G.word(reduced + 32 * level)));
+                v = G.scale(fold(r.valuesAt, r.pairsAt, arity, round + 64, inverse), Memory.load(round + 32));
+                if ((heights >> level) & 1 != 0) v = G.add(v, G.mul(power, Memory.load(reduced + 32 * level)));
             }
-            if (v != evaluate(r.finalPolyAt, r.finalLog, y)) revert IStarkErrors.FinalPoly();
+            if (v != evaluate(r.finalPolyAt, r.coefficients, y)) revert IStarkErrors.FinalPoly();
         }
     }
 
@@ -236,11 +237,11 @@ library Folding {
     }
 
     /// Value of the final polynomial at y in F; its coefficients lie in two lanes (a1 << 137 | a0), so that a MULMOD by
-    /// p << 137 multiplies both, leaves the lower product whole and reduces the upper one; 2^8 terms do not overflow.
-    function evaluate(uint256 poly, uint256 logLength, uint256 y) private pure returns (uint256 v) {
+    /// p << 137 multiplies both, leaves the lower product whole and reduces the upper one; 2^9 terms do not overflow.
+    function evaluate(uint256 poly, uint256 count, uint256 y) private pure returns (uint256 v) {
         assembly ("memory-safe") {
             let power := 1
-            for { let end := add(poly, shl(logLength, 32)) } lt(poly, end) { poly := add(poly, 32) } {
+            for { let end := add(poly, shl(5, count)) } lt(poly, end) { poly := add(poly, 32) } {
                 v := add(v, mulmod(mload(poly), power, LANES))
                 power := mulmod(power, y, P)
             }

@@ -114,10 +114,4 @@ library GoldilocksExtension {
             }
         }
     }
-
-    function word(uint256 ptr) internal pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            value := mload(ptr)
-        }
-    }
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Challenges, Head, Layout} from "./Head.sol";
+import {Head, Layout} from "./Head.sol";
 import {GoldilocksExtension} from "./GoldilocksExtension.sol";
 import {IStarkVerifier} from "../interfaces/IStarkVerifier.sol";
+import {OpenedValues} from "./OpenedValues.sol";
+import {PublicBus} from "./PublicBus.sol";
+import {Challenges, Replay} from "./Replay.sol";
 import {StarkQueries} from "./StarkQueries.sol";
 import {State} from "./State.sol";
 import {Key, VerificationKeys} from "./VerificationKey.sol";
@@ -59,10 +62,12 @@ contract StarkVerifier is IStarkVerifier {
         Layout memory l = Head.measure(k, start);
         if (head.length != l.end - start) revert Length();
         (uint256 terminals, uint256 opened, uint256 finalPoly) = Head.decode(k, l);
-        Challenges memory c = Head.replay(k, l, context);
-        uint256 prefixes = Head.checkBuses(k, c, messages, terminals, l.terminalCount);
-        Head.checkConstraints(k, c, prefixes, terminals, opened, GoldilocksExtension.chain(GoldilocksExtension.ROOT_32_INVERSE));
-        uint256 sums = Head.batchOpened(k, c.lambda, opened);
+        Challenges memory c = Replay.run(k, l, context);
+        uint256 prefixes = PublicBus.check(k, c, messages, terminals, l.terminalCount);
+        OpenedValues.checkConstraints(
+            k, c, prefixes, terminals, opened, GoldilocksExtension.chain(GoldilocksExtension.ROOT_32_INVERSE)
+        );
+        uint256 sums = OpenedValues.batch(k, c.lambda, opened);
         return State.encode(k, l, c, vkHash, context, sums, finalPoly);
     }
 

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
-import {Challenges, Head, Layout} from "./Head.sol";
+import {Layout} from "./Head.sol";
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Memory} from "./Memory.sol";
+import {Challenges} from "./Replay.sol";
 import {Shapes} from "./Shapes.sol";
 import {Key, VerificationKeys} from "./VerificationKey.sol";
 
 /// @title What the queries need to know of a head
 /// @notice Bytes, all big-endian:
-///   0   "SBS1", u8 queries, u8 cap, u8 blowup, u8 log final, u8 height, u8 rounds, u8 tables, u8 0, u32 record length,
-///       zeros up to 32
+///   0   "SBS2", u8 queries, u8 cap, u8 blowup, u8 log final, u8 height, u8 rounds, u8 shapes, u8 0, u32 record length,
+///       u16 coefficients of the final polynomial, zeros up to 32
 ///   32  vkHash          64  context          96  u8 log arity per round, zeros up to 32 bytes
-///   128 8 bytes per table: its shape
+///   128 8 bytes per shape: those of the tables, that of the mask
 ///       16 bytes per element of EF (a1, a0): lambda, zeta, betas, per height (tallest first) the batched openings at
 ///       zeta and at the next point, the final polynomial
 ///       u32 per query: index
-///       32 bytes per digest: caps of the trees (random, main, quotient, permutation) and of the rounds
+///       32 bytes per digest: caps of the trees (main, quotient, permutation) and of the rounds
 library State {
-    uint256 internal constant MAGIC = 0x53425331; // "SBS1"
+    uint256 internal constant MAGIC = 0x53425332; // "SBS2"
     uint256 internal constant SHAPES = 128;
 
     function encode(
@@ -37,9 +38,9 @@ library State {
                 start := add(state, 32)
             }
             uint256 heights;
-            Head.store(start + 32, uint256(vkHash));
-            Head.store(start + 64, uint256(context));
-            Head.store(start + 96, 0);
+            Memory.store(start + 32, uint256(vkHash));
+            Memory.store(start + 64, uint256(context));
+            Memory.store(start + 96, 0);
             for (uint256 r; r < k.rounds; ++r) {
                 uint256 arity = VerificationKeys.read(k.aritiesAt + r, 1);
                 assembly ("memory-safe") {
@@ -47,10 +48,9 @@ library State {
                 }
             }
             uint256 p = start + SHAPES;
-            for (uint256 i; i < k.tables.length; ++i) {
-                uint256 shape = VerificationKeys.shapeOf(k, k.tables[i]);
-                heights |= 1 << Shapes.height(shape);
-                Head.store(p, shape << 192);
+            for (uint256 i; i < k.shapes.length; ++i) {
+                heights |= 1 << Shapes.height(k.shapes[i]);
+                Memory.store(p, k.shapes[i] << 192);
                 p += 8;
             }
             p = putExtension(p, c.lambda);
@@ -58,23 +58,23 @@ library State {
             for (uint256 r; r < k.rounds; ++r) p = putExtension(p, c.betas[r]);
             for (uint256 height = 32; height != 0; --height) {
                 if ((heights >> height) & 1 == 0) continue;
-                p = putExtension(p, G.word(sums + 64 * height));
-                p = putExtension(p, G.word(sums + 64 * height + 32));
+                p = putExtension(p, Memory.load(sums + 64 * height));
+                p = putExtension(p, Memory.load(sums + 64 * height + 32));
             }
-            for (uint256 i; i < 1 << k.finalLog; ++i) p = putExtension(p, G.word(finalPoly + 32 * i));
+            for (uint256 i; i < k.coefficients; ++i) p = putExtension(p, Memory.load(finalPoly + 32 * i));
             for (uint256 i; i < k.queries; ++i) {
-                Head.store(p, c.indices[i] << 224);
+                Memory.store(p, c.indices[i] << 224);
                 p += 4;
             }
-            p = putCap(p, l.randomCap, l.capLength);
             p = putCap(p, l.mainCap, l.capLength);
             p = putCap(p, l.quotientCap, l.capLength);
             p = putCap(p, l.permutationCap, l.capLength);
             for (uint256 r; r < k.rounds; ++r) p = putCap(p, l.rounds + r * l.roundLength, l.capLength);
 
             uint256 head = (MAGIC << 224) | (k.queries << 216) | (k.cap << 208) | (k.blowup << 200) | (k.finalLog << 192)
-                | (k.height << 184) | (k.rounds << 176) | (k.tables.length << 168) | (recordLength(k) << 128);
-            Head.store(start, head);
+                | (k.height << 184) | (k.rounds << 176) | (k.shapes.length << 168) | (recordLength(k) << 128)
+                | (k.coefficients << 112);
+            Memory.store(start, head);
             assembly ("memory-safe") {
                 mstore(state, sub(p, start))
                 mstore(0x40, and(add(p, 31), not(31)))
@@ -95,11 +95,11 @@ library State {
     /// Bytes of one query record (docs/proof-format.md section 4).
     function recordLength(Key memory k) internal pure returns (uint256 length) {
         unchecked {
-            for (uint256 tree; tree < 4; ++tree) {
+            for (uint256 tree; tree < Shapes.TREES; ++tree) {
                 uint256 heights;
                 uint256 top;
-                for (uint256 i; i < k.tables.length; ++i) {
-                    uint256 shape = VerificationKeys.shapeOf(k, k.tables[i]);
+                for (uint256 i; i < k.shapes.length; ++i) {
+                    uint256 shape = k.shapes[i];
                     uint256 width = Shapes.columns(shape, tree);
                     if (width == 0) continue;
                     uint256 height = Shapes.height(shape);
@@ -113,9 +113,7 @@ library State {
             }
             // every height must be met by the folding, the largest at its start
             uint256 missing;
-            for (uint256 i; i < k.tables.length; ++i) {
-                missing |= 1 << Shapes.height(VerificationKeys.shapeOf(k, k.tables[i]));
-            }
+            for (uint256 i; i < k.tables.length; ++i) missing |= 1 << Shapes.height(k.shapes[i]);
             uint256 level = k.height;
             if (missing >> level != 1) revert IStarkErrors.UnsupportedKey();
             missing ^= 1 << level;
@@ -131,7 +129,7 @@ library State {
     }
 
     function putExtension(uint256 p, uint256 value) private pure returns (uint256) {
-        Head.store(p, ((value >> 128) << 192) | ((value & type(uint64).max) << 128));
+        Memory.store(p, ((value >> 128) << 192) | ((value & type(uint64).max) << 128));
         return p + 16;
     }
 

@@ -43,6 +43,15 @@ library Transcripts {
         t.unread = 0;
     }
 
+    function absorbZeros(Transcript memory t, uint256 length) internal pure {
+        uint256 end = t.end;
+        assembly ("memory-safe") {
+            calldatacopy(end, calldatasize(), length)
+        }
+        t.end = end + length;
+        t.unread = 0;
+    }
+
     /// One byte and 15 zero bytes: a small number as an element of EF.
     function absorbSmall(Transcript memory t, uint256 value) internal pure {
         uint256 end = t.end;

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Shapes} from "./Shapes.sol";
 
 /// One table of a key. Names ending in `At` are memory addresses inside the loaded key.
 struct Table {
@@ -36,6 +37,8 @@ struct Key {
     uint256 height;
     uint256 rounds;
     uint256 aritiesAt;
+    /// Coefficients of the final polynomial.
+    uint256 coefficients;
     uint256 messageWidth;
     uint256 buses;
     /// One byte per bus: prefix index; 255 if no table uses the bus.
@@ -49,15 +52,17 @@ struct Key {
     uint256 seedFriAt;
     uint256 seedFriLength;
     Table[] tables;
+    /// One word per table and one for the mask, see `Shapes`.
+    uint256[] shapes;
 }
 
 /// @dev A key is trusted: its hash names it, and the caller chose the hash. So the parser checks the version, the limits
 /// of this implementation and that the bytes end where they should, and nothing that a wrong key would do only to itself.
 library VerificationKeys {
-    uint256 private constant MAGIC = 0x53425631; // "SBV1"
+    uint256 private constant MAGIC = 0x53425632; // "SBV2"
     uint256 private constant TAPE_MAGIC = 0x53425431; // "SBT1"
-    /// The lanes in which rows are summed hold this many columns (see Queries).
-    uint256 internal constant MAX_WIDTH = 250;
+    /// The lanes in which rows are summed hold this many columns (see `RowSums`).
+    uint256 private constant MAX_WIDTH = 500;
 
     /// Copies the key's bytes from the data contracts to memory.
     function load(address[] memory parts) internal view returns (uint256 ptr, uint256 length) {
@@ -117,6 +122,28 @@ library VerificationKeys {
                 p != ptr + length || k.rounds > 32 || k.queries == 0 || k.height > 32 || k.cap > 8 || k.finalLog > 8
                     || (k.lookupPow | k.oodPow | k.batchPow | k.commitPow | k.queryPow) > 63
             ) revert IStarkErrors.UnsupportedKey();
+            derive(k);
+        }
+    }
+
+    /// Shapes, and the length of the final polynomial: after the folding a table of height 2^h, masked by a multiple of
+    /// degree below MASK of its vanishing polynomial, has degree at most (2^h + MASK - 2) / 2^(h - final).
+    function derive(Key memory k) private pure {
+        unchecked {
+            uint256 mask = 2 * (k.queries + 4);
+            k.shapes = new uint256[](k.tables.length + 1);
+            for (uint256 i; i < k.tables.length; ++i) {
+                Table memory t = k.tables[i];
+                if (t.logHeight <= k.finalLog || t.logHeight > 32 || mask > 1 << t.logHeight) {
+                    revert IStarkErrors.UnsupportedKey();
+                }
+                uint256 count = (((1 << t.logHeight) + mask - 2) >> (t.logHeight - k.finalLog)) + 1;
+                if (count > k.coefficients) k.coefficients = count;
+                k.shapes[i] =
+                    Shapes.ofTable(t.logHeight + k.blowup, t.logChunks, t.readsNext, t.columns, t.width);
+            }
+            k.shapes[k.tables.length] = Shapes.ofMask(k.height);
+            if (k.coefficients > 2 << k.finalLog) revert IStarkErrors.UnsupportedKey();
         }
     }
 
@@ -137,7 +164,9 @@ library VerificationKeys {
     function parseTape(Key memory k, Table memory t, uint256 p) private pure returns (uint256) {
         unchecked {
             t.width = read(p, 2);
-            if (t.width > MAX_WIDTH - 2 || t.columns > 120) revert IStarkErrors.UnsupportedKey();
+            if (t.width == 0 || t.width > MAX_WIDTH || 2 * t.columns + 2 > MAX_WIDTH) {
+                revert IStarkErrors.UnsupportedKey();
+            }
             t.constantsAt = p + 4;
             p += 4 + 8 * read(p + 2, 2);
             t.operations = read(p, 2);
@@ -162,14 +191,6 @@ library VerificationKeys {
             }
             t.messagesAt = index;
             return p;
-        }
-    }
-
-    /// The shape of a table as `Shapes` reads it.
-    function shapeOf(Key memory k, Table memory t) internal pure returns (uint256) {
-        unchecked {
-            return ((t.logHeight + 1 + k.blowup) << 56) | (t.logChunks << 48) | (t.readsNext << 40) | (t.columns << 32)
-                | (t.width << 16);
         }
     }
 

@@ -12,9 +12,10 @@ use crate::mmcs::Val;
 use crate::params::Params;
 use crate::prove::{ProveError, prove as make_proof, prove_and_verify as make_judged_proof};
 use crate::tape::{ORDER, Tape, TapeError};
+use crate::verifier::Messages;
 use crate::vk::{Setup, SetupError};
 use crate::witness::{self, Derived, WitnessError};
-use crate::{progress, security, wire};
+use crate::{progress, security, verifier, wire};
 
 create_exception!(
     _native,
@@ -144,10 +145,38 @@ fn prove_and_verify<'py>(
     Ok(PyBytes::new(py, &proof))
 }
 
+fn verdict(result: Result<(), verifier::Rejected>) -> PyResult<()> {
+    result.map_err(|rejected| ProofError::new_err((rejected.reason.name(), rejected.detail)))
+}
+
+/// Verify a proof without Plonky3; the code of the error is the reason. Messages: (bus of the tape, fields).
+#[pyfunction]
+fn verify(
+    py: Python<'_>,
+    vk: &[u8],
+    context: &[u8],
+    messages: Vec<(u64, Vec<u64>)>,
+    proof: &[u8],
+) -> PyResult<()> {
+    verdict(py.detach(|| verifier::verify(vk, context, &Messages::Listed(&messages), proof)))
+}
+
+/// As `verify`, over packed messages.
+#[pyfunction]
+fn verify_packed(py: Python<'_>, vk: &[u8], context: &[u8], messages: &[u8], proof: &[u8]) -> PyResult<()> {
+    verdict(py.detach(|| verifier::verify(vk, context, &Messages::Packed(messages), proof)))
+}
+
 /// Fraction of the running (or last) proof that is done.
 #[pyfunction]
 fn prove_progress() -> f64 {
     progress::fraction()
+}
+
+/// Seconds per phase of this process's last proof.
+#[pyfunction]
+fn prove_profile() -> Vec<(&'static str, f64)> {
+    progress::profile()
 }
 
 /// Byte lengths of a proof's head and of one query record.
@@ -244,7 +273,10 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(setup, m)?)?;
     m.add_function(wrap_pyfunction!(prove, m)?)?;
     m.add_function(wrap_pyfunction!(prove_and_verify, m)?)?;
+    m.add_function(wrap_pyfunction!(verify, m)?)?;
+    m.add_function(wrap_pyfunction!(verify_packed, m)?)?;
     m.add_function(wrap_pyfunction!(prove_progress, m)?)?;
+    m.add_function(wrap_pyfunction!(prove_profile, m)?)?;
     m.add_function(wrap_pyfunction!(proof_lengths, m)?)?;
     m.add_function(wrap_pyfunction!(security_report, m)?)?;
     m.add_function(wrap_pyfunction!(fill, m)?)?;

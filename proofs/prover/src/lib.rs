@@ -5,6 +5,7 @@
 mod air;
 mod api;
 mod hash;
+mod hiding;
 mod keytree;
 mod mmcs;
 mod params;
@@ -13,6 +14,7 @@ mod prove;
 mod security;
 mod shape;
 mod tape;
+mod verifier;
 mod vk;
 mod wire;
 mod witness;

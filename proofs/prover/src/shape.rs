@@ -1,5 +1,6 @@
 //! What Plonky3 derives from a table: quotient chunks, packing of messages into lookup columns, numbering of buses.
 
+use p3_air::BaseAir;
 use p3_air::symbolic::AirLayout;
 use p3_batch_stark::symbolic::{get_log_num_quotient_chunks_for_domain, get_symbolic_constraints};
 use p3_field::PrimeCharacteristicRing;
@@ -37,8 +38,25 @@ pub struct TableShape {
 impl TableShape {
     /// log2 of the height of the table's committed matrices.
     pub fn log_lde(&self, log_blowup: usize) -> usize {
-        self.log_height + 1 + log_blowup
+        self.log_height + log_blowup
     }
+}
+
+fn layout(air: &GenAir) -> AirLayout {
+    AirLayout {
+        main_width: BaseAir::<Val>::width(air),
+        ..Default::default()
+    }
+}
+
+/// Highest degree of the constraints, those of the lookup columns included.
+pub fn degree(air: &GenAir, lookups: &[Lookup<Val>]) -> usize {
+    let (base, ext) =
+        get_symbolic_constraints::<Val, Challenge, _, _>(air, layout(air), lookups, &LogUpGadget::new());
+    let base = base.iter().map(|c| c.degree_multiple());
+    base.chain(ext.iter().map(|c| c.degree_multiple()))
+        .max()
+        .unwrap_or(0)
 }
 
 pub fn table_shape(
@@ -50,20 +68,17 @@ pub fn table_shape(
     params: &Params,
 ) -> Result<TableShape, SetupError> {
     let table = &tape.tables[index];
-    let layout = AirLayout {
-        main_width: table.width,
-        ..Default::default()
-    };
+    let layout = layout(air);
     let gadget = LogUpGadget::new();
     let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height).ok_or(SetupError::Heights(
         format!("table {index}: no domain of this size"),
     ))?;
-    let log_data_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
-        air, layout, domain, lookups, 1, &gadget,
+    let log_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
+        air, layout, domain, lookups, 0, &gadget,
     );
-    if log_data_chunks > 2.min(usize::from(params.log_blowup)) {
+    if log_chunks > usize::from(params.log_blowup) {
         return Err(SetupError::Shape(format!(
-            "table {index} needs 2^{log_data_chunks} quotient chunks"
+            "table {index} needs 2^{log_chunks} quotient chunks"
         )));
     }
     let (base, ext) = get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
@@ -97,7 +112,7 @@ pub fn table_shape(
     Ok(TableShape {
         width: table.width,
         log_height,
-        log_chunks: log_data_chunks + 1,
+        log_chunks,
         reads_next: air.reads_next(),
         columns,
         num_constraints: base.len() + ext.len(),

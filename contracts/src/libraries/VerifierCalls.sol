@@ -4,13 +4,14 @@ pragma solidity 0.8.37;
 import {IStarkVerifier} from "../interfaces/IStarkVerifier.sol";
 import {EpochStatement} from "./EpochStatement.sol";
 
-/// @notice `IStarkVerifier.checkHead` without a second copy of the messages. They may be most of a megabyte, memory costs
-/// the square of its size, and the worst batch must fit one transaction.
-library HeadCall {
+/// @notice Calls of the verifier without further copies of what they carry. The messages may be most of a megabyte,
+/// memory costs the square of its size, and the worst batch must fit one transaction.
+library VerifierCalls {
+    /// @notice `IStarkVerifier.checkHead`
     /// @param messages with the legroom and headroom of `EpochStatement.build`: the call is put together around them
     /// @param headroom what was reserved behind the messages; at least `head.length`
     /// @return state as the verifier returned it
-    function run(
+    function checkHead(
         IStarkVerifier verifier,
         bytes32 vkHash,
         bytes32 context,
@@ -41,6 +42,37 @@ library HeadCall {
             state := add(answer, 32)
             if gt(add(mload(state), 64), returndatasize()) { revert(0, 0) }
             mstore(0x40, and(add(add(answer, returndatasize()), 31), not(31)))
+        }
+    }
+
+    /// @notice `IStarkVerifier.checkQueries` from the first record on
+    function checkQueries(IStarkVerifier verifier, bytes memory state, bytes calldata queries)
+        internal
+        view
+        returns (uint256 count)
+    {
+        bytes4 selector = IStarkVerifier.checkQueries.selector;
+        assembly ("memory-safe") {
+            let front := mload(0x40)
+            let length := mload(state)
+            let padded := and(add(length, 31), not(31))
+            mstore(front, selector)
+            mstore(add(front, 4), 96)
+            mstore(add(front, 36), 0)
+            mstore(add(front, 68), add(128, padded))
+            mstore(add(front, 100), length)
+            mcopy(add(front, 132), add(state, 32), length)
+            let tail := add(add(front, 132), padded)
+            mstore(tail, queries.length)
+            calldatacopy(add(tail, 32), queries.offset, queries.length)
+            let size := add(sub(add(tail, 32), front), and(add(queries.length, 31), not(31)))
+            let done := staticcall(gas(), verifier, front, size, 0, 32)
+            if iszero(done) {
+                returndatacopy(front, 0, returndatasize())
+                revert(front, returndatasize())
+            }
+            if lt(returndatasize(), 32) { revert(0, 0) }
+            count := mload(0)
         }
     }
 }

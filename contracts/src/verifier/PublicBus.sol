@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
+import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Memory} from "./Memory.sol";
+import {Challenges} from "./Replay.sol";
+import {Key, VerificationKeys} from "./VerificationKey.sol";
+
+/// @title The public messages: the side of the buses that the verifier closes (docs/proof-format.md section 5.3)
+library PublicBus {
+    uint256 private constant P = 0xFFFFFFFF00000001;
+    /// p << 137: two lanes of a sum, reduced in the upper one only (see `addMessages`).
+    uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
+    uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
+    /// Messages whose fingerprints are kept in memory at a time.
+    uint256 private constant RUN = 64;
+    uint256 private constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
+    uint256 private constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
+    uint256 private constant CARRY = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
+
+    /// Terminals and public messages sum to zero (step 4). Returns prefix(bus), one word per bus.
+    function check(Key memory k, Challenges memory c, bytes calldata messages, uint256 terminals, uint256 count)
+        internal
+        pure
+        returns (uint256 prefixes)
+    {
+        unchecked {
+            uint256 width = k.messageWidth;
+            uint256 powers = Memory.allocate(width + 16);
+            // entry j belongs to beta^(width - 1 - j), as two lanes: a1 << 137 | a0
+            uint256 power = 1;
+            for (uint256 j = width; j != 0; --j) {
+                Memory.store(powers + 32 * (j - 1), (power & type(uint64).max) | ((power >> 128) << 137));
+                power = G.mul(power, c.lookupBeta);
+            }
+            prefixes = Memory.allocate(k.buses);
+            for (uint256 bus; bus < k.buses; ++bus) {
+                uint256 index = VerificationKeys.read(k.prefixesAt + bus, 1);
+                Memory.store(prefixes + 32 * bus, G.add(c.lookupAlpha, G.scale(power, index + 1)));
+            }
+            (uint256 numerator, uint256 denominator) = addMessages(k, messages, prefixes, powers);
+            uint256 sum;
+            for (uint256 i; i < count; ++i) sum = G.add(sum, Memory.load(terminals + 32 * i));
+            if (denominator == 0 || G.add(numerator, G.mul(sum, denominator)) != 0) revert IStarkErrors.Bus();
+        }
+    }
+
+    /// Sum of 1 / D over the messages as one fraction. A fingerprint is sum m_i beta^(k-1-i): with two lanes in a word,
+    /// one MULMOD by p << 137 multiplies both, leaves the lower product (128 bits) whole and reduces the upper one, so
+    /// that hundreds of terms add up without a carry. Words of four zero fields (padding) are skipped.
+    function addMessages(Key memory k, bytes calldata messages, uint256 prefixes, uint256 powers)
+        private
+        pure
+        returns (uint256 numerator, uint256 denominator)
+    {
+        uint256 infos = messageInfos(k, prefixes, powers);
+        uint256 room = Memory.allocate(2 * RUN);
+        uint256 p;
+        uint256 end;
+        assembly ("memory-safe") {
+            p := messages.offset
+            end := add(p, messages.length)
+        }
+        denominator = 1;
+        while (p < end) {
+            uint256 full;
+            (p, full) = sumFields(p, end, infos, room);
+            (numerator, denominator) = addFractions(room, full, numerator, denominator);
+        }
+    }
+
+    /// Fingerprints of up to RUN messages from calldata `p` on: per message the sum in two lanes and the prefix of its bus.
+    /// Returns where the next message begins, and the end of what was written.
+    function sumFields(uint256 p, uint256 end, uint256 infos, uint256 to) private pure returns (uint256, uint256) {
+        uint256 bad;
+        assembly ("memory-safe") {
+            for { let full := add(to, mul(64, RUN)) } and(lt(p, end), lt(to, full)) {} {
+                let entry := mload(add(infos, shl(5, byte(0, calldataload(p)))))
+                if iszero(entry) {
+                    bad := TOP
+                    break
+                }
+                p := add(p, 1)
+                let acc := 0
+                let weight := mload(entry)
+                let x
+                // all but the last 16 fields or fewer
+                for { let rest := add(p, mload(add(entry, 192))) } lt(p, rest) { p := add(p, 32) } {
+                    x := calldataload(p)
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                    weight := add(weight, 128)
+                }
+                x := and(calldataload(p), mload(add(entry, 64)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                }
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 96)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                }
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 128)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                }
+                p := add(p, 32)
+                weight := add(weight, 128)
+                x := and(calldataload(p), mload(add(entry, 160)))
+                if x {
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
+                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
+                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
+                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                }
+                p := add(p, mload(add(entry, 224))) // from the fourth word to the end
+                mstore(to, acc)
+                mstore(add(to, 32), mload(add(entry, 32)))
+                to := add(to, 64)
+            }
+            bad := or(and(bad, TOP), gt(p, end))
+        }
+        if (bad != 0) revert IStarkErrors.Message();
+        return (p, to);
+    }
+
+    /// Adds 1 / (prefix - fingerprint) for all messages between `from` and `to`. 1 / d is conjugate(d) / norm(d) with the
+    /// norm in F, so the common denominator stays in F.
+    function addFractions(uint256 from, uint256 to, uint256 numerator, uint256 denominator)
+        private
+        pure
+        returns (uint256, uint256)
+    {
+        assembly ("memory-safe") {
+            let n0 := and(numerator, 0xFFFFFFFFFFFFFFFF)
+            let n1 := shr(128, numerator)
+            for {} lt(from, to) { from := add(from, 64) } {
+                // prefix - fingerprint, conjugated; the lanes are below 2^137 and 2^74
+                let acc := mload(from)
+                let d1 := mload(add(from, 32))
+                let d0 := mod(sub(add(and(d1, 0xFFFFFFFFFFFFFFFF), shl(80, P)), and(acc, LOW_LANE)), P)
+                d1 := mod(add(shr(137, acc), sub(P, shr(128, d1))), P)
+                let norm := mod(add(mul(d0, d0), sub(shl(137, P), mul(7, mul(d1, d1)))), P)
+                n0 := mod(add(mul(n0, norm), mul(d0, denominator)), P)
+                n1 := mod(add(mul(n1, norm), mul(d1, denominator)), P)
+                denominator := mulmod(denominator, norm, P)
+            }
+            numerator := or(shl(128, n1), n0)
+        }
+        return (numerator, denominator);
+    }
+
+    /// For each byte a word: 0, or, if it is a bus that some table uses, the address of eight words: address of the first
+    /// field's weight; prefix(bus); masks of the four words with the last 16 fields or fewer; bytes of the fields before
+    /// these; and what these have beyond (modulo 2^256: short of) 96 bytes.
+    function messageInfos(Key memory k, uint256 prefixes, uint256 powers) private pure returns (uint256 infos) {
+        unchecked {
+            infos = Memory.allocate(256);
+            assembly ("memory-safe") {
+                calldatacopy(infos, calldatasize(), 8192)
+            }
+            for (uint256 bus; bus < k.buses; ++bus) {
+                if (VerificationKeys.read(k.prefixesAt + bus, 1) == 255) continue;
+                uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
+                uint256 last = width == 0 ? 0 : ((width - 1) & 15) + 1;
+                uint256 entry = Memory.allocate(8);
+                Memory.store(infos + 32 * bus, entry);
+                Memory.store(entry, powers + 32 * (k.messageWidth - width));
+                Memory.store(entry + 32, Memory.load(prefixes + 32 * bus));
+                for (uint256 i; i < 4; ++i) {
+                    uint256 fields = last > 4 * i ? last - 4 * i : 0;
+                    Memory.store(entry + 64 + 32 * i, fields > 3 ? type(uint256).max : ~(type(uint256).max >> (64 * fields)));
+                }
+                Memory.store(entry + 192, 8 * (width - last));
+                Memory.store(entry + 224, 8 * last - 96);
+            }
+        }
+    }
+}
