@@ -12,18 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from operator import mul
-from typing import Final, Generic
+from typing import Generic
 
 from .domain import committed_point, reverse_bits
 from .errors import ProofRejected, Reason
 from .field import E, FieldLayer, P, generator_of_order
 from .merkle import opens
 from .transcript import keccak256
-from .vk import VerificationKey
+from .vk import MOST_POINTS, VerificationKey
 from .wire import EXTENSION, Cap, Head, Query, RoundOpening
-
-MOST_POINTS: Final = 2
-"""A matrix is opened at zeta, and perhaps at zeta's successor on its trace domain."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def batch_claims(
             for tree in range(len(vk.trees))
             if (height, point, tree) in opened
         }
-        step = generator_of_order(height - 1 - vk.log_blowup) if point else 1
+        step = generator_of_order(height - vk.log_blowup) if point else 1
         claims[height] = (*claims.get(height, ()), Claim(zeta * layer.lift(step), total, forms))
     return claims
 
@@ -97,7 +94,7 @@ def check_query(
     query: Query[E],
 ) -> None:
     """Check query ``number`` at ``index``: Merkle openings, then folding. Rejects with the failed check."""
-    _check_trees(vk, (head.random, head.main, head.quotient, head.permutation), number, index, query)
+    _check_trees(vk, (head.main, head.quotient, head.permutation), number, index, query)
     reduced = {
         height: _reduced_opening(layer, vk, height_claims, height, number, index, query)
         for height, height_claims in claims.items()

@@ -20,9 +20,11 @@ from .lookups import BusChallenges, permutation_constraints, public_sum
 from .reader import Reader
 from .transcript import Challenger, keccak256
 from .vk import VerificationKey, parse_verification_key
-from .wire import Head, parse_head, parse_query, split_proof
+from .wire import DIGEST, EXTENSION, Head, parse_head, parse_query, split_proof
 
 CONTEXT_LENGTH = 32
+NO_RANDOMIZATION = bytes(DIGEST)
+"""Plonky3 absorbs a commitment to its randomization here; ours is in the quotient tree."""
 PublicMessage = tuple[int, Sequence[int]]
 """Bus id of the tape, fields. The verifier sends each once; the application's context must bind them all."""
 
@@ -143,7 +145,7 @@ def run_transcript(layer: FieldLayer[E], vk: VerificationKey, context: bytes, he
 
     challenger.observe(vk.seeds.batch)
     for shape in vk.tables:
-        challenger.observe_base(shape.log_height + 1)
+        challenger.observe_base(shape.log_height)
         challenger.observe_base(0)
     challenger.observe(head.main.raw)
     grind(vk.grinding.lookup, head.lookup_witness, Reason.LOOKUP_POW)
@@ -153,7 +155,7 @@ def run_transcript(layer: FieldLayer[E], vk: VerificationKey, context: bytes, he
     challenger.observe(head.terminals.raw)
     alpha = challenger.sample(layer)
     challenger.observe(head.quotient.raw)
-    challenger.observe(head.random.raw)
+    challenger.observe(NO_RANDOMIZATION)
     grind(vk.grinding.ood, head.ood_witness, Reason.OOD_POW)
     zeta = challenger.sample(layer)
 
@@ -169,6 +171,7 @@ def run_transcript(layer: FieldLayer[E], vk: VerificationKey, context: bytes, he
         grind(vk.grinding.commit, witness, Reason.COMMIT_POW)
         betas.append(challenger.sample(layer))
     challenger.observe(head.final_poly.raw)
+    challenger.observe(bytes(EXTENSION * ((2 << vk.log_final_poly) - vk.final_coefficients)))
     grind(vk.grinding.query, head.query_witness, Reason.QUERY_POW)
     indices = tuple(challenger.sample_bits(vk.log_domain) for _ in range(vk.num_queries))
     return Challenges(lookup_alpha, lookup_beta, alpha, zeta, batching, tuple(betas), indices)

@@ -16,9 +16,13 @@ from .lookups import LookupColumn
 from .reader import Reader
 from .tape import Table, Tape, parse_tape
 
-MAGIC: Final = b"SBV1"
-RANDOM: Final = 2
-"""Random codewords appended to every committed matrix."""
+MAGIC: Final = b"SBV2"
+MASK_WIDTH: Final = DIMENSION
+"""Base columns of the matrix that masks the low-degree test."""
+NO_TABLE: Final = -1
+"""The table of that matrix."""
+MOST_POINTS: Final = 2
+"""A matrix is opened at zeta, and perhaps at zeta's successor on its trace domain."""
 SALT: Final = 2
 """Salt elements of a leaf group."""
 UNUSED_BUS: Final = 255
@@ -39,7 +43,7 @@ class TableShape:
 
 @dataclass(frozen=True)
 class Matrix:
-    """One committed matrix: ``columns`` base columns (random ones included) opened at one or two points.
+    """One committed matrix: ``columns`` base columns opened at one or two points.
 
     The first point is zeta, the second its successor on the table's trace domain.
     """
@@ -118,24 +122,30 @@ class VerificationKey:
         used = [bus for bus, prefix in enumerate(self.prefixes) if prefix != UNUSED_BUS]
         return tuple(sorted(used, key=self.prefixes.__getitem__))
 
+    @property
+    def mask_length(self) -> int:
+        """Random coefficients that mask a column; its degree is below the height plus this."""
+        return 2 * (self.num_queries + DIMENSION * MOST_POINTS)
+
+    @cached_property
+    def final_coefficients(self) -> int:
+        """Coefficients of the final polynomial, as many as the masked columns' degrees leave after folding."""
+        degrees = [(shape.log_height, (1 << shape.log_height) + self.mask_length - 2) for shape in self.tables]
+        return max(degree >> (log_height - self.log_final_poly) for log_height, degree in degrees) + 1
+
     @cached_property
     def trees(self) -> tuple[Tree, ...]:
-        """Random, main, quotient and permutation tree, in the order of the opened values."""
-        plans: list[tuple[str, list[Matrix]]] = [
-            ("random", []),
-            ("main", []),
-            ("quotient", []),
-            ("permutation", []),
-        ]
+        """Main, quotient and permutation tree, in the order of the opened values."""
+        plans: list[tuple[str, list[Matrix]]] = [("main", []), ("quotient", []), ("permutation", [])]
         for index, shape in enumerate(self.tables):
-            height = shape.log_height + 1 + self.log_blowup
+            height = shape.log_height + self.log_blowup
             main_points = 2 if shape.table.reads_next_row else 1
-            plans[0][1].append(Matrix(index, height, DIMENSION + RANDOM, 1))
-            plans[1][1].append(Matrix(index, height, shape.table.width + RANDOM, main_points))
-            plans[2][1].extend([Matrix(index, height, DIMENSION + RANDOM, 1)] * (1 << shape.log_chunks))
+            plans[0][1].append(Matrix(index, height, shape.table.width, main_points))
+            plans[1][1].extend([Matrix(index, height, DIMENSION, 1)] * (1 << shape.log_chunks))
             if shape.lookups:
-                width = DIMENSION * (len(shape.lookups) + 1) + RANDOM
-                plans[3][1].append(Matrix(index, height, width, 2))
+                width = DIMENSION * (len(shape.lookups) + 1)
+                plans[2][1].append(Matrix(index, height, width, 2))
+        plans[1][1].append(Matrix(NO_TABLE, self.log_domain, MASK_WIDTH, 1))
         return tuple(Tree(name, tuple(matrices), _groups(matrices)) for name, matrices in plans)
 
 
@@ -174,7 +184,7 @@ def parse_verification_key(data: bytes) -> VerificationKey:
     tables = tuple(_check_table(reader, table, *section) for table, section in zip(tape.tables, sections, strict=True))
     _check_buses(reader, tape, prefixes, widest_message)
     _check_heights(reader, tables, log_blowup, cap_height, log_final_poly, log_domain, rounds)
-    return VerificationKey(
+    key = VerificationKey(
         log_blowup=log_blowup,
         num_queries=num_queries,
         cap_height=cap_height,
@@ -188,6 +198,11 @@ def parse_verification_key(data: bytes) -> VerificationKey:
         tables=tables,
         seeds=seeds,
     )
+    lowest = min(shape.log_height for shape in tables)
+    reader.require(lowest > log_final_poly, "a table is lower than the final polynomial")
+    reader.require(1 << lowest >= key.mask_length, "a table is too low for its masks")
+    reader.require(key.final_coefficients <= 2 << log_final_poly, "the final polynomial is too long")
+    return key
 
 
 def _parse_table(reader: Reader) -> tuple[int, int, bool, tuple[tuple[int, tuple[int, ...]], ...]]:
@@ -241,7 +256,7 @@ def _check_heights(
 ) -> None:
     """Folding must pass every committed height, and no count on a bus may wrap around p."""
     last = log_blowup + log_final_poly
-    heights = {shape.log_height + 1 + log_blowup for shape in tables}
+    heights = {shape.log_height + log_blowup for shape in tables}
     reached = [log_domain - sum(rounds[:i]) for i in range(len(rounds) + 1)]
     reader.require(log_domain == max(heights), "domain differs from the tallest table's")
     reader.require(all(arity > 0 for arity in rounds), "a round folds nothing")

@@ -50,7 +50,6 @@ class Head(Generic[E]):
     permutation: Cap
     terminals: Elements[E]
     quotient: Cap
-    random: Cap
     ood_witness: int
     opened_raw: bytes
     opened: tuple[tuple[tuple[tuple[E, ...], ...], ...], ...]
@@ -93,7 +92,7 @@ class Query(Generic[E]):
 
 def head_length(vk: VerificationKey) -> int:
     """Bytes of the head."""
-    caps = 4 + len(vk.rounds)
+    caps = 3 + len(vk.rounds)
     grinding = vk.grinding
     witnesses = sum(bits > 0 for bits in (grinding.lookup, grinding.ood, grinding.batch, grinding.query))
     witnesses += len(vk.rounds) * (grinding.commit > 0)
@@ -102,7 +101,7 @@ def head_length(vk: VerificationKey) -> int:
     return (
         caps * (DIGEST << vk.cap_height)
         + witnesses * BASE
-        + (opened + terminals + (1 << vk.log_final_poly)) * EXTENSION
+        + (opened + terminals + vk.final_coefficients) * EXTENSION
     )
 
 
@@ -171,7 +170,6 @@ def parse_head(layer: FieldLayer[E], vk: VerificationKey, data: bytes) -> Head[E
     permutation = cursor.cap(vk)
     terminals = cursor.extension(layer, sum(bool(shape.lookups) for shape in vk.tables))
     quotient = cursor.cap(vk)
-    random = cursor.cap(vk)
     ood_witness = cursor.witness(vk.grinding.ood)
     opened_raw, opened = _parse_opened(cursor, layer, vk.trees)
     batch_witness = cursor.witness(vk.grinding.batch)
@@ -182,13 +180,12 @@ def parse_head(layer: FieldLayer[E], vk: VerificationKey, data: bytes) -> Head[E
         permutation=permutation,
         terminals=terminals,
         quotient=quotient,
-        random=random,
         ood_witness=ood_witness,
         opened_raw=opened_raw,
         opened=opened,
         batch_witness=batch_witness,
         rounds=rounds,
-        final_poly=cursor.extension(layer, 1 << vk.log_final_poly),
+        final_poly=cursor.extension(layer, vk.final_coefficients),
         query_witness=cursor.witness(vk.grinding.query),
     )
 

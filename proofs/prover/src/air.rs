@@ -50,11 +50,12 @@ struct Program {
 
 /// The AIR of one table. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct GenAir(Arc<Program>);
+pub struct GenAir(Arc<Program>, usize);
 
 impl GenAir {
-    pub fn new(table: &Table) -> Self {
-        Self(Arc::new(compile(table)))
+    /// `log_chunks`: the quotient is committed in this many chunks; Plonky3 concludes it from a degree.
+    pub fn new(table: &Table, log_chunks: usize) -> Self {
+        Self(Arc::new(compile(table)), log_chunks)
     }
     pub fn reads_next(&self) -> bool {
         !self.0.next_columns.is_empty()
@@ -181,6 +182,9 @@ impl<F: Field> BaseAir<F> for GenAir {
     }
     fn num_constraints(&self) -> Option<usize> {
         None
+    }
+    fn max_constraint_degree(&self) -> Option<usize> {
+        Some((1 << self.1) + 1)
     }
 }
 

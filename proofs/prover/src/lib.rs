@@ -5,6 +5,7 @@
 mod air;
 mod api;
 mod hash;
+mod hiding;
 mod keytree;
 mod mmcs;
 mod params;

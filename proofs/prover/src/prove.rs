@@ -5,28 +5,57 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use p3_batch_stark::{BatchProof, StarkInstance, prove_batch, verify_batch};
 use p3_challenger::{HashChallenger, SerializingChallenger64};
 use p3_commit::ExtensionMmcs;
-use p3_dft::Radix2DitParallel;
 use p3_field::extension::BinomialExtensionField;
-use p3_fri::{FriParameters, HidingFriPcs};
+use p3_fri::FriParameters;
 use p3_keccak::Keccak256Hash;
 use p3_matrix::Matrix;
 use p3_matrix::dense::RowMajorMatrix;
-use p3_uni_stark::StarkConfig;
+use p3_uni_stark::StarkGenericConfig;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 
+use crate::hiding::{HidingPcs, log_final_length};
 use crate::mmcs::{SaltedMmcs, Val};
 use crate::params::Params;
-use crate::vk::{RANDOM_CODEWORDS, Setup, SetupError, prover_data};
+use crate::vk::{Setup, SetupError, prover_data};
 use crate::{progress, wire};
 
 pub type Challenge = BinomialExtensionField<Val, 2>;
 pub type ChallengeMmcs = ExtensionMmcs<Val, Challenge, SaltedMmcs>;
 pub type Challenger = SerializingChallenger64<Val, HashChallenger<u8, Keccak256Hash, 32>>;
-type Pcs = HidingFriPcs<Val, Radix2DitParallel<Val>, SaltedMmcs, ChallengeMmcs, StdRng>;
-pub type Config = StarkConfig<Pcs, Challenge, Challenger>;
 pub type Proof = BatchProof<Config>;
+
+/// Plonky3's configuration. Trace domains are the traces' own, for the masks are short (see [`crate::hiding`]).
+#[derive(Clone)]
+pub struct Config {
+    pcs: HidingPcs,
+    challenger: Challenger,
+    lookup_pow_bits: usize,
+    ood_pow_bits: usize,
+}
+
+impl StarkGenericConfig for Config {
+    type Pcs = HidingPcs;
+    type Challenge = Challenge;
+    type Challenger = Challenger;
+
+    fn pcs(&self) -> &HidingPcs {
+        &self.pcs
+    }
+    fn initialise_challenger(&self) -> Challenger {
+        self.challenger.clone()
+    }
+    fn is_zk(&self) -> usize {
+        0
+    }
+    fn lookup_proof_of_work_bits(&self) -> usize {
+        self.lookup_pow_bits
+    }
+    fn ood_proof_of_work_bits(&self) -> usize {
+        self.ood_pow_bits
+    }
+}
 
 #[derive(Debug, Error)]
 pub enum ProveError {
@@ -78,8 +107,8 @@ impl Secrets {
 pub fn make_config(params: &Params, context: &[u8; 32], secrets: Secrets) -> Config {
     let cap = usize::from(params.cap_height);
     let fri = FriParameters {
-        log_blowup: params.log_blowup.into(),
-        log_final_poly_len: params.log_final_poly_len.into(),
+        log_blowup: usize::from(params.log_blowup) - 1,
+        log_final_poly_len: log_final_length(params),
         max_log_arity: params.max_log_arity.into(),
         num_queries: params.num_queries.into(),
         batch_proof_of_work_bits: params.batch_pow_bits.into(),
@@ -87,16 +116,15 @@ pub fn make_config(params: &Params, context: &[u8; 32], secrets: Secrets) -> Con
         query_proof_of_work_bits: params.query_pow_bits.into(),
         mmcs: ChallengeMmcs::new(SaltedMmcs::new(cap, StdRng::from_seed(secrets.fri_salts))),
     };
-    let pcs = Pcs::new(
-        Radix2DitParallel::default(),
-        SaltedMmcs::new(cap, StdRng::from_seed(secrets.input_salts)),
-        fri,
-        RANDOM_CODEWORDS,
-        StdRng::from_seed(secrets.masks),
-    );
-    Config::new(pcs, Challenger::from_hasher(context.to_vec(), Keccak256Hash {}))
-        .with_lookup_proof_of_work_bits(params.lookup_pow_bits.into())
-        .with_ood_proof_of_work_bits(params.ood_pow_bits.into())
+    let salts = StdRng::from_seed(secrets.input_salts);
+    let masks = StdRng::from_seed(secrets.masks);
+    let pcs = HidingPcs::new(params, SaltedMmcs::new(cap, salts), fri, masks);
+    Config {
+        pcs,
+        challenger: Challenger::from_hasher(context.to_vec(), Keccak256Hash {}),
+        lookup_pow_bits: params.lookup_pow_bits.into(),
+        ood_pow_bits: params.ood_pow_bits.into(),
+    }
 }
 
 /// Make a wire proof. `traces[t]` is table t, with the heights of the setup. A panic of Plonky3 becomes an error.

@@ -37,7 +37,7 @@ pub struct TableShape {
 impl TableShape {
     /// log2 of the height of the table's committed matrices.
     pub fn log_lde(&self, log_blowup: usize) -> usize {
-        self.log_height + 1 + log_blowup
+        self.log_height + log_blowup
     }
 }
 
@@ -58,12 +58,12 @@ pub fn table_shape(
     let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height).ok_or(SetupError::Heights(
         format!("table {index}: no domain of this size"),
     ))?;
-    let log_data_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
-        air, layout, domain, lookups, 1, &gadget,
+    let log_chunks = get_log_num_quotient_chunks_for_domain::<Val, Challenge, _, _>(
+        air, layout, domain, lookups, 0, &gadget,
     );
-    if log_data_chunks > 2.min(usize::from(params.log_blowup)) {
+    if log_chunks > usize::from(params.log_blowup) {
         return Err(SetupError::Shape(format!(
-            "table {index} needs 2^{log_data_chunks} quotient chunks"
+            "table {index} needs 2^{log_chunks} quotient chunks"
         )));
     }
     let (base, ext) = get_symbolic_constraints::<Val, Challenge, _, _>(air, layout, lookups, &gadget);
@@ -97,7 +97,7 @@ pub fn table_shape(
     Ok(TableShape {
         width: table.width,
         log_height,
-        log_chunks: log_data_chunks + 1,
+        log_chunks,
         reads_next: air.reads_next(),
         columns,
         num_constraints: base.len() + ext.len(),

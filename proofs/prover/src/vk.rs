@@ -6,18 +6,18 @@ use p3_batch_stark::{BatchShape, ProverData};
 use p3_challenger::CanObserve;
 use p3_field::PrimeField64;
 use p3_fri::{FriShape, PcsShape, fold_schedule};
-use p3_lookup::check_multiplicity_height_bound;
+use p3_lookup::logup::LogUpGadget;
+use p3_lookup::{Lookups, check_multiplicity_height_bound};
 use thiserror::Error;
 
 use crate::air::GenAir;
+use crate::hiding::{MASK_WIDTH, final_coefficients, log_chunks, log_final_length, mask_length};
 use crate::mmcs::Val;
 use crate::params::Params;
 use crate::prove::{Challenge, Config, Secrets, make_config};
 use crate::shape::{TableShape, prefixes, table_shape};
-use crate::tape::{Tape, TapeError};
+use crate::tape::{MAX_DEGREE, Tape, TapeError};
 
-/// Random columns appended to every committed matrix.
-pub const RANDOM_CODEWORDS: usize = 2;
 const EXTENSION: usize = 2;
 
 #[derive(Debug, Error)]
@@ -58,14 +58,25 @@ impl CanObserve<Val> for Recorder {
     }
 }
 
-/// Prover data for a setup: lookups only, there are no preprocessed columns.
+/// Prover data for a setup: lookups only, there are no preprocessed columns. Messages of a bus share a lookup column as
+/// far as [`MAX_DEGREE`] goes; Plonky3 would fill the chunks, and the masks would overflow them.
 pub fn prover_data(
     config: &Config,
     airs: &[GenAir],
     log_heights: &[usize],
 ) -> Result<ProverData<Config>, SetupError> {
-    let log_ext: Vec<usize> = log_heights.iter().map(|h| h + 1).collect();
-    ProverData::from_airs_and_degrees(config, airs, &log_ext).map_err(|e| SetupError::Shape(format!("{e:?}")))
+    let mut data = ProverData::from_airs_and_degrees(config, airs, log_heights)
+        .map_err(|e| SetupError::Shape(format!("{e:?}")))?;
+    data.common.lookups = airs
+        .iter()
+        .map(|air| {
+            Lookups::<Val>::from_air::<Challenge, _>(air).pack_same_bus_with_degree(
+                MAX_DEGREE as usize,
+                |lookup| LogUpGadget::new().constraint_degree_with_transition(lookup, 0),
+            )
+        })
+        .collect();
+    Ok(data)
 }
 
 impl Setup {
@@ -79,7 +90,9 @@ impl Setup {
         let tape = Tape::parse(tape_bytes)?;
         params.check()?;
         check_heights(&tape, log_heights, &params)?;
-        let airs: Vec<GenAir> = tape.tables.iter().map(GenAir::new).collect();
+        let airs: Vec<GenAir> = (tape.tables.iter().zip(log_heights))
+            .map(|(table, height)| GenAir::new(table, log_chunks(&params, MAX_DEGREE as usize, *height)))
+            .collect();
         // The generator is never used: no commitment is made here.
         let config = make_config(&params, &[0; 32], Secrets::zero());
         let data = prover_data(&config, &airs, log_heights)?;
@@ -121,8 +134,8 @@ impl Setup {
     pub fn parse(vk: &[u8]) -> Result<Self, SetupError> {
         let fail = SetupError::Encoding;
         let head = vk.get(..16).ok_or(fail("truncated"))?;
-        if &head[..4] != b"SBV1" {
-            return Err(fail("the first bytes are not SBV1"));
+        if &head[..4] != b"SBV2" {
+            return Err(fail("the first bytes are not SBV2"));
         }
         let mut params = [0; 10];
         params.copy_from_slice(&head[4..14]);
@@ -167,27 +180,31 @@ impl Setup {
         self.tables.iter().map(|t| t.log_height).collect()
     }
 
-    /// Opened columns per tree, matrix and point, masks included: random, main, quotient, permutation.
+    /// Coefficients of the final polynomial.
+    pub fn final_coefficients(&self) -> usize {
+        final_coefficients(&self.params, &self.log_heights())
+    }
+
+    /// Opened columns per tree, matrix and point: main, quotient (the folding's mask last), permutation.
     pub fn opened_widths(&self) -> Vec<Vec<Vec<usize>>> {
-        let data = EXTENSION + RANDOM_CODEWORDS;
-        let random = self.tables.iter().map(|_| vec![data]).collect();
         let main = self
             .tables
             .iter()
-            .map(|t| vec![t.width + RANDOM_CODEWORDS; 1 + usize::from(t.reads_next)])
+            .map(|t| vec![t.width; 1 + usize::from(t.reads_next)])
             .collect();
         let quotient = self
             .tables
             .iter()
-            .flat_map(|t| vec![vec![data]; 1 << t.log_chunks])
+            .flat_map(|t| vec![vec![EXTENSION]; 1 << t.log_chunks])
+            .chain([vec![MASK_WIDTH]])
             .collect();
         let permutation = self
             .tables
             .iter()
             .filter(|t| !t.columns.is_empty())
-            .map(|t| vec![EXTENSION * (t.columns.len() + 1) + RANDOM_CODEWORDS; 2])
+            .map(|t| vec![EXTENSION * (t.columns.len() + 1); 2])
             .collect();
-        vec![random, main, quotient, permutation]
+        vec![main, quotient, permutation]
     }
 
     fn seeds(&self) -> [Vec<u8>; 3] {
@@ -208,12 +225,12 @@ impl Setup {
         };
         let fri = FriShape {
             log_arities: self.log_arities.clone(),
-            final_poly_len: 1 << p.log_final_poly_len,
+            final_poly_len: 1 << log_final_length(p),
             commit_pow_bits: p.commit_pow_bits.into(),
             query_pow_bits: p.query_pow_bits.into(),
             num_queries: p.num_queries.into(),
             index_bits: self.log_max,
-            log_blowup: p.log_blowup.into(),
+            log_blowup: usize::from(p.log_blowup) - 1,
             max_log_arity: p.max_log_arity.into(),
         };
         let mut out: [Recorder; 3] = Default::default();
@@ -225,7 +242,7 @@ impl Setup {
 
     fn encode(&self, tape: &[u8]) -> Result<Vec<u8>, SetupError> {
         let byte = |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
-        let mut out = b"SBV1".to_vec();
+        let mut out = b"SBV2".to_vec();
         out.extend(self.params.to_array());
         out.push(byte(self.log_max)?);
         out.push(byte(self.log_arities.len())?);
@@ -270,12 +287,9 @@ fn check_heights(tape: &Tape, log_heights: &[usize], params: &Params) -> Result<
             tape.tables.len()
         )));
     }
-    let queries = usize::from(params.num_queries);
-    let lowest = (2 * (queries + 2 * EXTENSION))
-        .next_power_of_two()
-        .trailing_zeros() as usize;
-    let lowest = lowest.max(usize::from(params.log_final_poly_len));
-    let highest = 31 - usize::from(params.log_blowup);
+    let lowest = mask_length(params).next_power_of_two().trailing_zeros() as usize;
+    let lowest = lowest.max(log_final_length(params));
+    let highest = 32 - usize::from(params.log_blowup);
     for (table, height) in log_heights.iter().enumerate() {
         if !(lowest..=highest).contains(height) {
             return Err(SetupError::Heights(format!(

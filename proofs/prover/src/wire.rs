@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use p3_field::{BasedVectorSpace, PrimeField64};
+use p3_field::{BasedVectorSpace, PrimeCharacteristicRing, PrimeField64};
 use p3_symmetric::MerkleCap;
 
 use crate::mmcs::{Digest, Path, SALT, Val};
@@ -46,8 +46,8 @@ pub fn lengths(setup: &Setup) -> (usize, usize) {
     let witness = |bits: u8| 8 * usize::from(bits > 0);
     let terminals = setup.tables.iter().filter(|t| !t.columns.is_empty()).count();
     let opened: usize = setup.opened_widths().iter().flatten().flatten().sum();
-    let head = cap * (4 + rounds)
-        + 16 * (terminals + opened + (1 << p.log_final_poly_len))
+    let head = cap * (3 + rounds)
+        + 16 * (terminals + opened + setup.final_coefficients())
         + witness(p.lookup_pow_bits)
         + witness(p.ood_pow_bits)
         + witness(p.batch_pow_bits)
@@ -72,13 +72,14 @@ pub fn lengths(setup: &Setup) -> (usize, usize) {
 }
 
 /// log2 heights of the matrices of each input tree.
-fn tree_log_heights(setup: &Setup) -> [Vec<usize>; 4] {
+fn tree_log_heights(setup: &Setup) -> [Vec<usize>; 3] {
     let blowup = usize::from(setup.params.log_blowup);
     let all: Vec<usize> = setup.tables.iter().map(|t| t.log_lde(blowup)).collect();
     let quotient = setup
         .tables
         .iter()
         .flat_map(|t| vec![t.log_lde(blowup); 1 << t.log_chunks])
+        .chain([setup.log_max])
         .collect();
     let permutation = setup
         .tables
@@ -86,7 +87,7 @@ fn tree_log_heights(setup: &Setup) -> [Vec<usize>; 4] {
         .filter(|t| !t.columns.is_empty())
         .map(|t| t.log_lde(blowup))
         .collect();
-    [all.clone(), all, quotient, permutation]
+    [all, quotient, permutation]
 }
 
 /// Encode a proof; fails only if the proof's shape is not the setup's.
@@ -97,7 +98,7 @@ pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
     if w.0.len() != head {
         return Err(format!("head of {} bytes where {head} are expected", w.0.len()));
     }
-    let fri = &proof.opening_proof.1;
+    let fri = &proof.opening_proof;
     let heights = tree_log_heights(setup);
     if fri.input_openings.len() != heights.len() {
         return Err("a committed tree is missing".into());
@@ -146,7 +147,7 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
     let p = &setup.params;
     let missing = |what: &str| format!("{what} is missing");
     let commitments = &proof.commitments;
-    let (masks, fri) = &proof.opening_proof;
+    let fri = &proof.opening_proof;
     w.cap(&commitments.main);
     w.witness(
         p.lookup_pow_bits,
@@ -164,41 +165,34 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
         w.extension(&[terminal.0]);
     }
     w.cap(&commitments.quotient_chunks);
-    w.cap(
-        commitments
-            .random
-            .as_ref()
-            .ok_or_else(|| missing("random commitment"))?,
-    );
     w.witness(p.ood_pow_bits, proof.ood_pow_witness);
     let tables = &proof.opened_values.instances;
-    let mut opened: [Vec<&[Challenge]>; 4] = Default::default();
+    let mut opened: [Vec<&[Challenge]>; 3] = Default::default();
     for table in tables {
         let base = &table.base_opened_values;
-        opened[0].push(base.random.as_ref().ok_or_else(|| missing("random opening"))?);
-        opened[1].push(&base.trace_local);
-        opened[1].extend(base.trace_next.as_deref());
-        opened[2].extend(base.quotient_chunks.iter().map(Vec::as_slice));
+        opened[0].push(&base.trace_local);
+        opened[0].extend(base.trace_next.as_deref());
+        opened[1].extend(base.quotient_chunks.iter().map(Vec::as_slice));
         if !table.permutation_local.is_empty() {
-            opened[3].extend([table.permutation_local.as_slice(), &table.permutation_next]);
+            opened[2].extend([table.permutation_local.as_slice(), &table.permutation_next]);
         }
     }
-    for (values, masks) in opened.iter().zip(masks) {
-        let masks: Vec<&Vec<Challenge>> = masks.iter().flatten().collect();
-        if masks.len() != values.len() {
-            return Err(missing("an opening"));
-        }
-        for (values, masks) in values.iter().zip(masks) {
-            w.extension(values);
-            w.extension(masks);
-        }
-    }
+    let mask = tables.first().and_then(|t| t.base_opened_values.random.as_deref());
+    opened[1].push(mask.ok_or_else(|| missing("the folding's mask"))?);
+    opened.iter().flatten().for_each(|values| w.extension(values));
     w.witness(p.batch_pow_bits, fri.batch_pow_witness);
     for (cap, witness) in fri.commit_phase_commits.iter().zip(&fri.commit_pow_witnesses) {
         w.cap(cap);
         w.witness(p.commit_pow_bits, *witness);
     }
-    w.extension(&fri.final_poly);
+    let (coefficients, rest) = fri
+        .final_poly
+        .split_at_checked(setup.final_coefficients())
+        .ok_or_else(|| missing("a coefficient of the final polynomial"))?;
+    if rest.iter().any(|c| *c != Challenge::ZERO) {
+        return Err("the final polynomial exceeds its degree".into());
+    }
+    w.extension(coefficients);
     w.witness(p.query_pow_bits, fri.query_pow_witness);
     Ok(())
 }
