@@ -188,20 +188,20 @@ class Reader:
 def replay(vk: bytes, context: bytes, head: bytes) -> dict[str, object]:
     """Run the transcript of one proof of this example."""
     read, parse = Reader(head), Reader(vk)
-    assert parse(4) == b"SBV1"
+    assert parse(4) == b"SBV2"
     _, queries, cap_height, _, final, lookup, ood, batch, commit, query = parse(10)
     log_max = parse(1)[0]
     rounds = parse(parse(1)[0])
     parse(1)
     parse(parse(1)[0])
-    heights, columns, terminals = [], 0, 0
+    heights, columns, terminals = [], 2, 0  # two columns: the folding's mask
     widths = iter([4, 6])
     for _ in range(parse(1)[0]):
         height, log_chunks, reads_next, lookups = parse(4)
         heights.append(height)
         terminals += bool(lookups)
-        columns += 4 + (next(widths) + 2) * (1 + reads_next) + 4 * (1 << log_chunks)
-        columns += 2 * (2 * (lookups + 1) + 2) if lookups else 0
+        columns += next(widths) * (1 + reads_next) + 2 * (1 << log_chunks)
+        columns += 2 * 2 * (lookups + 1) if lookups else 0
         for _ in range(lookups):
             parse(2 * parse(2)[1])
     seeds = [parse(int.from_bytes(parse(2), "big")) for _ in range(3)]
@@ -210,14 +210,15 @@ def replay(vk: bytes, context: bytes, head: bytes) -> dict[str, object]:
     out: dict[str, object] = {}
     t.absorb(seeds[0])
     for height in heights:
-        t.absorb(struct.pack("<QQ", height + 1, 0))
+        t.absorb(struct.pack("<QQ", height, 0))
     t.absorb(read(cap))
     t.grind(lookup, read)
     out["lookup_alpha"], out["lookup_beta"] = t.ext(), t.ext()
     t.absorb(read(cap))
     t.absorb(read(16 * terminals))
     out["alpha"] = t.ext()
-    t.absorb(read(2 * cap))
+    t.absorb(read(cap))
+    t.absorb(bytes(32))
     t.grind(ood, read)
     out["zeta"] = t.ext()
     t.absorb(seeds[1])
@@ -231,7 +232,10 @@ def replay(vk: bytes, context: bytes, head: bytes) -> dict[str, object]:
         t.grind(commit, read)
         betas.append(t.ext())
     out["betas"] = betas
-    t.absorb(read(16 << final))
+    mask = 2 * (queries + 4)
+    coefficients = max((2**h + mask - 2 >> h - final) + 1 for h in heights)
+    t.absorb(read(16 * coefficients))
+    t.absorb(bytes(16 * ((2 << final) - coefficients)))
     t.grind(query, read)
     out["indices"] = [t.bits(log_max) for _ in range(queries)]
     out["digests"] = [d.hex() for d in t.digests]

@@ -199,9 +199,7 @@ def parse_verification_key(data: bytes) -> VerificationKey:
         seeds=seeds,
     )
     lowest = min(shape.log_height for shape in tables)
-    reader.require(lowest > log_final_poly, "a table is lower than the final polynomial")
     reader.require(1 << lowest >= key.mask_length, "a table is too low for its masks")
-    reader.require(key.final_coefficients <= 2 << log_final_poly, "the final polynomial is too long")
     return key
 
 

@@ -241,7 +241,7 @@ def test_setup_refuses_tapes(tape: bytes, code: str) -> None:
 def test_weights_are_bounded_by_the_field() -> None:
     """Message weights times heights stay below p: the highest table, with a heavy message, is fine."""
     tape = _table(COLUMNS, [], [(0, 0, 255, 0, [1])])
-    assert prover_api.setup(tape, [20], tiny.PARAMETERS)[:4] == b"SBV1"
+    assert prover_api.setup(tape, [20], tiny.PARAMETERS)[:4] == b"SBV2"
 
 
 def test_damaged_keys_and_tapes_are_errors_not_panics() -> None:

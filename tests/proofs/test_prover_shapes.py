@@ -58,8 +58,8 @@ def _program(seed: int) -> tuple[bytes, list[int], dict[str, int], list[prover_a
     rng = random.Random(seed)
     queries = rng.randrange(1, 9)
     lowest = max(1, (2 * (queries + 4) - 1).bit_length())
-    final = rng.randrange(0, lowest + 1)
-    blowup = rng.randrange(2, 5)
+    final = rng.randrange(0, lowest)
+    blowup = rng.randrange(2, 5) if lowest >= 8 else 3 + rng.randrange(2)  # low tables need eight chunks
     heights = [rng.randrange(lowest, lowest + 5) for _ in range(rng.randrange(1, 6))]
     talks = [rng.random() < 0.7 for _ in heights]
     talks[rng.randrange(len(heights))] = True

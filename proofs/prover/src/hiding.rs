@@ -64,7 +64,11 @@ pub fn final_coefficients(params: &Params, log_heights: &[usize]) -> usize {
 pub fn log_chunks(params: &Params, degree: usize, log_height: usize) -> usize {
     let height = 1 << log_height;
     let quotient = degree * (height + mask_length(params)) - height;
-    quotient.div_ceil(height).next_power_of_two().trailing_zeros().max(1) as usize
+    quotient
+        .div_ceil(height)
+        .next_power_of_two()
+        .trailing_zeros()
+        .max(1) as usize
 }
 
 /// What Plonky3 folds to: masked polynomials have degree below 2n to it.
@@ -121,12 +125,7 @@ impl Clone for HidingPcs {
 
 impl HidingPcs {
     /// `fri`: the blowup and the length of the final polynomial that Plonky3 sees.
-    pub fn new(
-        params: &Params,
-        mmcs: SaltedMmcs,
-        fri: FriParameters<ChallengeMmcs>,
-        rng: StdRng,
-    ) -> Self {
+    pub fn new(params: &Params, mmcs: SaltedMmcs, fri: FriParameters<ChallengeMmcs>, rng: StdRng) -> Self {
         let dft = Radix2DitParallel::default();
         Self {
             inner: Inner::new(dft.clone(), mmcs, fri),
@@ -210,7 +209,8 @@ impl Pcs<Challenge, Challenger> for HidingPcs {
             let coefficients = self.dft.idft_batch(trace);
             extended.push(self.extend(&coefficients, &mask, Val::GENERATOR));
         }
-        let (commitment, data) = UnivariateStarkPcs::<Challenge, Challenger>::commit_ldes(&self.inner, extended)?;
+        let (commitment, data) =
+            UnivariateStarkPcs::<Challenge, Challenger>::commit_ldes(&self.inner, extended)?;
         Ok((commitment, Tree(Some(data))))
     }
 
@@ -261,9 +261,8 @@ impl Pcs<Challenge, Challenger> for HidingPcs {
             .max_by_key(|m| m.domain.size())
             .ok_or(HidingVerifierError::Rounds)?
             .clone();
-        let values = |m: &MatrixOpening<Challenge, Domain>| {
-            m.points.first().map(|point| point.values.clone())
-        };
+        let values =
+            |m: &MatrixOpening<Challenge, Domain>| m.points.first().map(|point| point.values.clone());
         if randomization.matrices.iter().any(|m| values(m) != values(&mask)) {
             return Err(HidingVerifierError::Rounds);
         }

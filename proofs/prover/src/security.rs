@@ -81,6 +81,11 @@ pub fn report(setup: &Setup) -> Vec<(&'static str, Terms)> {
         ("conjectured", terms(&conjectured, setup)),
         ("proven_unique_decoding", terms(&proven.udr, setup)),
     ];
-    out.extend(proven.ldr.iter().map(|r| ("proven_list_decoding", terms(r, setup))));
+    out.extend(
+        proven
+            .ldr
+            .iter()
+            .map(|r| ("proven_list_decoding", terms(r, setup))),
+    );
     out
 }

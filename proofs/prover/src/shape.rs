@@ -1,5 +1,6 @@
 //! What Plonky3 derives from a table: quotient chunks, packing of messages into lookup columns, numbering of buses.
 
+use p3_air::BaseAir;
 use p3_air::symbolic::AirLayout;
 use p3_batch_stark::symbolic::{get_log_num_quotient_chunks_for_domain, get_symbolic_constraints};
 use p3_field::PrimeCharacteristicRing;
@@ -41,6 +42,23 @@ impl TableShape {
     }
 }
 
+fn layout(air: &GenAir) -> AirLayout {
+    AirLayout {
+        main_width: BaseAir::<Val>::width(air),
+        ..Default::default()
+    }
+}
+
+/// Highest degree of the constraints, those of the lookup columns included.
+pub fn degree(air: &GenAir, lookups: &[Lookup<Val>]) -> usize {
+    let (base, ext) =
+        get_symbolic_constraints::<Val, Challenge, _, _>(air, layout(air), lookups, &LogUpGadget::new());
+    let base = base.iter().map(|c| c.degree_multiple());
+    base.chain(ext.iter().map(|c| c.degree_multiple()))
+        .max()
+        .unwrap_or(0)
+}
+
 pub fn table_shape(
     tape: &Tape,
     index: usize,
@@ -50,10 +68,7 @@ pub fn table_shape(
     params: &Params,
 ) -> Result<TableShape, SetupError> {
     let table = &tape.tables[index];
-    let layout = AirLayout {
-        main_width: table.width,
-        ..Default::default()
-    };
+    let layout = layout(air);
     let gadget = LogUpGadget::new();
     let domain = TwoAdicMultiplicativeCoset::new(Val::ONE, log_height).ok_or(SetupError::Heights(
         format!("table {index}: no domain of this size"),

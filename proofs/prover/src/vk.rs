@@ -15,8 +15,8 @@ use crate::hiding::{MASK_WIDTH, final_coefficients, log_chunks, log_final_length
 use crate::mmcs::Val;
 use crate::params::Params;
 use crate::prove::{Challenge, Config, Secrets, make_config};
-use crate::shape::{TableShape, prefixes, table_shape};
-use crate::tape::{MAX_DEGREE, Tape, TapeError};
+use crate::shape::{TableShape, degree, prefixes, table_shape};
+use crate::tape::{MAX_DEGREE, Table, Tape, TapeError};
 
 const EXTENSION: usize = 2;
 
@@ -67,16 +67,21 @@ pub fn prover_data(
 ) -> Result<ProverData<Config>, SetupError> {
     let mut data = ProverData::from_airs_and_degrees(config, airs, log_heights)
         .map_err(|e| SetupError::Shape(format!("{e:?}")))?;
-    data.common.lookups = airs
-        .iter()
-        .map(|air| {
-            Lookups::<Val>::from_air::<Challenge, _>(air).pack_same_bus_with_degree(
-                MAX_DEGREE as usize,
-                |lookup| LogUpGadget::new().constraint_degree_with_transition(lookup, 0),
-            )
-        })
-        .collect();
+    data.common.lookups = airs.iter().map(packed_lookups).collect();
     Ok(data)
+}
+
+fn packed_lookups(air: &GenAir) -> Lookups<Val> {
+    Lookups::from_air::<Challenge, _>(air).pack_same_bus_with_degree(MAX_DEGREE as usize, |lookup| {
+        LogUpGadget::new().constraint_degree_with_transition(lookup, 0)
+    })
+}
+
+/// The table's AIR, with as many quotient chunks as the degree of its constraints needs.
+fn table_air(table: &Table, params: &Params, log_height: usize) -> GenAir {
+    let air = GenAir::new(table, 0);
+    let degree = degree(&air, &packed_lookups(&air));
+    GenAir::new(table, log_chunks(params, degree, log_height))
 }
 
 impl Setup {
@@ -91,7 +96,7 @@ impl Setup {
         params.check()?;
         check_heights(&tape, log_heights, &params)?;
         let airs: Vec<GenAir> = (tape.tables.iter().zip(log_heights))
-            .map(|(table, height)| GenAir::new(table, log_chunks(&params, MAX_DEGREE as usize, *height)))
+            .map(|(table, height)| table_air(table, &params, *height))
             .collect();
         // The generator is never used: no commitment is made here.
         let config = make_config(&params, &[0; 32], Secrets::zero());

@@ -177,7 +177,9 @@ fn encode_head(setup: &Setup, proof: &Proof, w: &mut Writer) -> Result<(), Strin
             opened[2].extend([table.permutation_local.as_slice(), &table.permutation_next]);
         }
     }
-    let mask = tables.first().and_then(|t| t.base_opened_values.random.as_deref());
+    let mask = tables
+        .first()
+        .and_then(|t| t.base_opened_values.random.as_deref());
     opened[1].push(mask.ok_or_else(|| missing("the folding's mask"))?);
     opened.iter().flatten().for_each(|values| w.extension(values));
     w.witness(p.batch_pow_bits, fri.batch_pow_witness);

@@ -38,43 +38,46 @@ def _fields(vk: VerificationKey) -> Iterator[tuple[str, str, int]]:
     for number in range(len(with_lookups)):
         yield f"terminal {number}", "element", 16
     yield "quotient cap", "digest", cap
-    yield "random cap", "digest", cap
     if vk.grinding.ood:
         yield "ood witness", "element", 8
-    for t in range(len(vk.tables)):
-        yield f"opened random {t}", "element", 16 * 4
     for t, shape in enumerate(vk.tables):
         for point in range(1 + shape.table.reads_next_row):
-            yield f"opened main {t} at {point}", "element", 16 * (shape.table.width + 2)
+            yield f"opened main {t} at {point}", "element", 16 * shape.table.width
     for t, shape in enumerate(vk.tables):
         for chunk in range(2**shape.log_chunks):
-            yield f"opened quotient {t} chunk {chunk}", "element", 16 * 4
+            yield f"opened quotient {t} chunk {chunk}", "element", 16 * 2
+    yield "opened mask", "element", 16 * 2
     for t, shape in enumerate(vk.tables):
         if shape.lookups:
             for point in range(2):
-                yield f"opened permutation {t} at {point}", "element", 16 * (2 * len(shape.lookups) + 4)
+                yield f"opened permutation {t} at {point}", "element", 16 * (2 * len(shape.lookups) + 2)
     if vk.grinding.batch:
         yield "batch witness", "element", 8
     for r in range(len(vk.rounds)):
         yield f"round {r} cap", "digest", cap
         if vk.grinding.commit:
             yield f"round {r} witness", "element", 8
-    yield "final poly", "element", 16 * 2**vk.log_final_poly
+    yield "final poly", "element", 16 * _final_coefficients(vk)
     if vk.grinding.query:
         yield "query witness", "element", 8
     for q in range(vk.num_queries):
         yield from _query_fields(vk, q)
 
 
+def _final_coefficients(vk: VerificationKey) -> int:
+    mask = 2 * (vk.num_queries + 4)
+    return max(((2**t.log_height + mask - 2) >> (t.log_height - vk.log_final_poly)) + 1 for t in vk.tables)
+
+
 def _query_fields(vk: VerificationKey, q: int) -> Iterator[tuple[str, str, int]]:
-    widths: dict[str, list[tuple[int, int]]] = {"random": [], "main": [], "quotient": [], "permutation": []}
+    widths: dict[str, list[tuple[int, int]]] = {"main": [], "quotient": [], "permutation": []}
     for shape in vk.tables:
-        height = shape.log_height + 1 + vk.log_blowup
-        widths["random"].append((height, 4))
-        widths["main"].append((height, shape.table.width + 2))
-        widths["quotient"].extend([(height, 4)] * 2**shape.log_chunks)
+        height = shape.log_height + vk.log_blowup
+        widths["main"].append((height, shape.table.width))
+        widths["quotient"].extend([(height, 2)] * 2**shape.log_chunks)
         if shape.lookups:
-            widths["permutation"].append((height, 2 * len(shape.lookups) + 4))
+            widths["permutation"].append((height, 2 * len(shape.lookups) + 2))
+    widths["quotient"].append((vk.log_domain, 2))
     for name, matrices in widths.items():
         for height in sorted({h for h, _ in matrices}, reverse=True):
             yield f"query {q} {name} rows {height}", "element", 8 * sum(w for h, w in matrices if h == height)

@@ -144,7 +144,7 @@ SHAPES = [
     ((6, 5, 5, 6), _parameters()),
     ((6, 6, 6, 6), _parameters(max_log_arity=1, cap_height=0)),
     ((5, 9, 5, 6), _parameters(max_log_arity=4, log_final_poly_len=0, num_queries=2)),
-    ((7, 6, 8, 10), _parameters(max_log_arity=2, log_blowup=2, query_pow_bits=6, num_queries=20)),
+    ((9, 8, 8, 10), _parameters(max_log_arity=2, log_blowup=2, query_pow_bits=6, num_queries=20)),
     (
         (6, 5, 5, 5),
         _parameters(lookup_pow_bits=4, ood_pow_bits=5, batch_pow_bits=3, commit_pow_bits=2, num_queries=9),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proofs.verifier.errors import ProofRejected, Reason
 from proofs.verifier.lookups import LookupColumn
-from proofs.verifier.vk import Group, Matrix, parse_verification_key
+from proofs.verifier.vk import NO_TABLE, Group, Matrix, parse_verification_key
 from proofs.verifier.wire import head_length, query_length
 
 Packing = tuple[tuple[int, tuple[int, ...]], ...]
@@ -31,11 +31,11 @@ def _table(width: int, reads_next: bool, messages: tuple[tuple[int, int, int], .
 class Key:
     """A key to encode: three tables of heights 2^5, 2^7, 2^5, the last without messages; bus 1 is unused."""
 
-    magic: bytes = b"SBV1"
+    magic: bytes = b"SBV2"
     parameters: tuple[int, ...] = (3, 2, 1, 3, 2)
     grinding: tuple[int, ...] = (0, 1, 2, 3, 4)
-    log_domain: int = 11
-    rounds: tuple[int, ...] = (2, 3, 1)
+    log_domain: int = 10
+    rounds: tuple[int, ...] = (2, 2, 1)
     widest: int = 4
     prefixes: tuple[int, ...] = (1, 255, 0)
     heights: tuple[int, ...] = (5, 7, 5)
@@ -76,39 +76,42 @@ def test_shape_and_lengths_follow() -> None:
         (LookupColumn(0, (0,)),),
         (),
     ]
-    assert [tree.name for tree in vk.trees] == ["random", "main", "quotient", "permutation"]
-    random, main, quotient, permutation = vk.trees
-    assert random.matrices == (Matrix(0, 9, 4, 1), Matrix(1, 11, 4, 1), Matrix(2, 9, 4, 1))
-    assert main.matrices == (Matrix(0, 9, 5, 1), Matrix(1, 11, 7, 2), Matrix(2, 9, 3, 1))
-    assert quotient.matrices == (Matrix(0, 9, 4, 1),) * 4 + (Matrix(1, 11, 4, 1),) * 8 + (Matrix(2, 9, 4, 1),) * 4
-    assert permutation.matrices == (Matrix(0, 9, 8, 2), Matrix(1, 11, 6, 2))
-    assert main.groups == (Group(11, (1,), 7), Group(9, (0, 2), 8))
-    assert quotient.groups == (Group(11, tuple(range(4, 12)), 32), Group(9, (0, 1, 2, 3, 12, 13, 14, 15), 32))
+    assert [tree.name for tree in vk.trees] == ["main", "quotient", "permutation"]
+    main, quotient, permutation = vk.trees
+    assert main.matrices == (Matrix(0, 8, 3, 1), Matrix(1, 10, 5, 2), Matrix(2, 8, 1, 1))
+    chunks = (Matrix(0, 8, 2, 1),) * 4 + (Matrix(1, 10, 2, 1),) * 8 + (Matrix(2, 8, 2, 1),) * 4
+    assert quotient.matrices == (*chunks, Matrix(NO_TABLE, 10, 2, 1))
+    assert permutation.matrices == (Matrix(0, 8, 6, 2), Matrix(1, 10, 4, 2))
+    assert main.groups == (Group(10, (1,), 5), Group(8, (0, 2), 4))
+    assert quotient.groups == (Group(10, (*range(4, 12), 16), 18), Group(8, (0, 1, 2, 3, 12, 13, 14, 15), 16))
+    assert vk.mask_length == 2 * (2 + 2 * 2)
+    assert vk.final_coefficients == (32 + 12 - 2) // 8 + 1
 
-    opened = (4 + 4 + 4) + (5 + 7 * 2 + 3) + 16 * 4 + (8 + 6) * 2
-    caps, witnesses = 4 + 3, 1 + 1 + 3 + 1  # no lookup witness, one commit witness for each round
-    assert head_length(vk) == caps * 64 + witnesses * 8 + (opened + 2 + 4) * 16
-    rows = (4 + 2 + 8 + 2) + (7 + 2 + 8 + 2) + (32 + 2 + 32 + 2) + (6 + 2 + 8 + 2)
-    rounds = (3 * 16 + 16 + 8 * 32) + (7 * 16 + 16 + 5 * 32) + (1 * 16 + 16 + 4 * 32)
-    assert query_length(vk) == rows * 8 + 4 * 10 * 32 + rounds
+    opened = (3 + 5 * 2 + 1) + (16 * 2 + 2) + (6 + 4) * 2
+    caps, witnesses = 3 + 3, 1 + 1 + 3 + 1  # no lookup witness, one commit witness for each round
+    assert head_length(vk) == caps * 64 + witnesses * 8 + (opened + 2 + 6) * 16
+    rows = (5 + 2 + 4 + 2) + (18 + 2 + 16 + 2) + (4 + 2 + 6 + 2)
+    rounds = (3 * 16 + 16 + 7 * 32) + (3 * 16 + 16 + 5 * 32) + (1 * 16 + 16 + 4 * 32)
+    assert query_length(vk) == rows * 8 + 3 * 9 * 32 + rounds
 
 
 @pytest.mark.parametrize(
     ("key", "detail"),
     [
-        (replace(Key(), magic=b"SBV2"), "magic"),
+        (replace(Key(), magic=b"SBV1"), "magic"),
         (replace(Key(), parameters=(0, 2, 1, 3, 2)), "blowup 1 proves nothing"),
         (replace(Key(), parameters=(3, 0, 1, 3, 2)), "no queries"),
         (replace(Key(), parameters=(3, 2, 6, 3, 2)), "cap above a leaf layer"),
-        (replace(Key(), parameters=(3, 2, 1, 2, 2)), "round arity 3 is not below 3"),
+        (replace(Key(), parameters=(3, 2, 1, 1, 2)), "round arity 2 is not below 2"),
+        (replace(Key(), parameters=(3, 13, 1, 3, 2)), "a table is too low for its masks"),
         (replace(Key(), parameters=(3, 2, 1, 3, 3)), "folding does not end at the final polynomial"),
         (replace(Key(), parameters=(4, 2, 1, 3, 1)), "domain differs from the tallest table's"),
         (replace(Key(), grinding=(64, 0, 0, 0, 0)), "grinding bits 64 is not below 64"),
         (replace(Key(), log_domain=33), "log domain 33 is not below 33"),
         (replace(Key(), log_domain=12, rounds=(3, 3, 1)), "domain differs from the tallest table's"),
-        (replace(Key(), rounds=(3, 3)), "folding passes over a table's height"),
-        (replace(Key(), rounds=(2, 0, 3, 1)), "a round folds nothing"),
-        (replace(Key(), heights=(1, 7, 5), rounds=(3, 3)), "folding passes over a table's height"),
+        (replace(Key(), rounds=(3, 2)), "folding passes over a table's height"),
+        (replace(Key(), rounds=(2, 0, 2, 1)), "a round folds nothing"),
+        (replace(Key(), heights=(1, 7, 5)), "folding passes over a table's height"),
         (replace(Key(), widest=9), "widest message differs"),
         (replace(Key(), prefixes=(1, 2, 0)), "unused bus"),
         (replace(Key(), prefixes=(1, 255, 255)), "unused bus"),
@@ -174,7 +177,7 @@ def test_truncated_and_extended_keys_are_rejected() -> None:
         parse_verification_key(data + b"\0")
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"SBV1" + tail))
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"SBV2" + tail))
 def test_random_bytes_raise_nothing_else(data: bytes) -> None:
     with suppress(ProofRejected):
         parse_verification_key(data)
