@@ -99,9 +99,7 @@ def head_length(vk: VerificationKey) -> int:
     opened = sum(matrix.columns * matrix.points for tree in vk.trees for matrix in tree.matrices)
     terminals = sum(bool(shape.lookups) for shape in vk.tables)
     return (
-        caps * (DIGEST << vk.cap_height)
-        + witnesses * BASE
-        + (opened + terminals + vk.final_coefficients) * EXTENSION
+        caps * (DIGEST << vk.cap_height) + witnesses * BASE + (opened + terminals + vk.final_coefficients) * EXTENSION
     )
 
 
