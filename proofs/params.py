@@ -84,12 +84,13 @@ class Tier:
     log_heights: tuple[int, ...]
 
 
-MATRICES: Final = ("poseidon2", "limbs", "nodes", "entries", "batches")
+MATRICES: Final = ("hashes", "limbs", "ledger")
 TIERS: Final = (
-    Tier(0, "small", (12, 12, 12, 9, 9)),
-    Tier(1, "medium", (14, 14, 14, 11, 11)),
-    Tier(2, "large", (16, 16, 16, 13, 13)),
-    Tier(3, "maximal", (17, 19, 17, 14, 14)),
+    Tier(0, "small", (12, 12, 11)),
+    Tier(1, "medium", (14, 14, 11)),
+    Tier(2, "large", (16, 16, 13)),
+    Tier(3, "epoch", (17, 17, 15)),
+    Tier(4, "maximal", (17, 19, 15)),
 )
 """The witness builder takes the first that holds the epoch. The last holds the worst single batch: 256 bundles
 of 64 entries, and as many changed balances and withdrawals as there are assets for each. Few heights, three apart

@@ -10,6 +10,7 @@ from commitments.hashing import compress_all, empty_roots
 from commitments.types import Digest
 from proofs.expression import MODULUS
 from proofs.params import COMMITMENT_DEPTH, FIRST_ACCOUNT, KEY_DEPTH, STATE_DEPTH
+from proofs.statement.buses import LEVEL
 from proofs.statement.kinds import QueueKind
 from proofs.statement.witness.execute import Execution
 from proofs.statement.witness.forest import Tree as Grown
@@ -214,7 +215,7 @@ def rebuild_state(epoch: EpochInput, forged: Execution, extra: Mapping[tuple[int
         forged.balances = sorted([b for b in forged.balances if b[:2] != (account, asset)] + [(account, asset, value)])
     leaves: dict[int, tuple[Digest, Digest]] = {i: (r["old"], r["new"]) for i, r in before.items()}  # type: ignore[misc]
     keys = {16 * int(r["account"]): (r["old"], r["new"]) for r in rows["cells"] if r.get("key")}  # type: ignore[arg-type]
-    rows["nodes"] = [r for r in rows["nodes"] if r["tree"]]
+    rows["nodes"] = [r for r in rows["nodes"] if r["key"] or r["place"] % LEVEL]
     tree = Grown(0, STATE_DEPTH, {**leaves, **keys}, epoch.tree.node)  # type: ignore[dict-item]
     grow(forged.draft, [tree])
     forged.new_root = tree.root[1]
