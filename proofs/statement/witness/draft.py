@@ -74,21 +74,23 @@ class Draft:
             for matrix in self.program.matrices
         }
 
-    def traces(self, log_heights: Sequence[int] | None = None) -> tuple[Tier | None, list[Column]]:
-        """Complete traces in the heights of the smallest tier that holds them, or in given heights.
+    def traces(
+        self, log_heights: Sequence[int] | None = None, tiers: Sequence[Tier] = TIERS
+    ) -> tuple[Tier | None, list[Column]]:
+        """Complete traces in the heights of the first tier that holds them, or in given heights.
 
         Raises :class:`EpochTooLarge` when no tier does.
         """
         needed = self.heights()
-        tiers: Iterable[tuple[Tier | None, Sequence[int]]] = (
-            [(None, log_heights)] if log_heights is not None else [(t, t.log_heights) for t in TIERS]
+        sizes_of: Iterable[tuple[Tier | None, Sequence[int]]] = (
+            [(None, log_heights)] if log_heights is not None else [(t, t.log_heights) for t in tiers]
         )
         ledger = self._ledger(_power(needed["ledger"]))
         nodes = self._nodes()
         served = serve(self.program, {"hashes": nodes, "ledger": ledger}, self.rows.count("nodes"))
         needed["hashes"] += len(served.hashes)
         needed["limbs"] = max(len(served.values), LIMB_VALUES)
-        for tier, heights in tiers:
+        for tier, heights in sizes_of:
             sizes = {m.name: 1 << h for m, h in zip(self.program.matrices, heights, strict=True)}
             if any(needed[name] > size for name, size in sizes.items()):
                 continue
