@@ -81,7 +81,7 @@ class ProofParameters:
 FAST: Final = ProofParameters()
 """The least work for the prover."""
 COMPACT: Final = ProofParameters(log_blowup=6, num_queries=13, cap_height=4, query_pow_bits=24)
-"""The fewest bytes, and L1 charges by the byte: some six times the work, so that one batch settles in one transaction."""
+"""The fewest bytes, for L1 charges by the byte: some six times the work, and one batch settles in one transaction."""
 PROOF: Final = FAST
 PROFILES: Final[Mapping[str, ProofParameters]] = MappingProxyType({"fast": FAST, "compact": COMPACT})
 
@@ -106,9 +106,9 @@ TIERS: Final = (
     Tier(5, "small-compact", (12, 12, 11), COMPACT),
     Tier(6, "medium-compact", (14, 14, 11), COMPACT),
 )
-"""The maximal tier holds the worst single batch: 256 bundles of 64 entries, and as many changed balances and withdrawals
-as there are assets for each. Few heights, three apart where it goes: each further height, and each step that is not one
-folding of 8, adds rounds to every query."""
+"""The maximal tier holds the worst single batch: 256 bundles of 64 entries, and as many changed balances and
+withdrawals as there are assets for each. Few heights, three apart where it goes: each further height, and each step
+that is not one folding of 8, adds rounds to every query."""
 
 
 def tiers_of(profile: str) -> tuple[Tier, ...]:
