@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 
 from eth_utils.crypto import keccak
@@ -24,7 +24,8 @@ from .witness import draft
 @cache
 def verification_key(tier: int) -> bytes:
     """The verification key of a tier of the solvency program."""
-    return prover_api.setup(solvency_program().tape, TIERS[tier].log_heights)
+    chosen = TIERS[tier]
+    return prover_api.setup(solvency_program().tape, chosen.log_heights, asdict(chosen.parameters))
 
 
 @cache
