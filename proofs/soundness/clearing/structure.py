@@ -19,7 +19,6 @@ from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import BatchInput, Market, OpenedLeaf
 from proofs.statement.witness.rules import Auction, Order, Rules
 
-from ..scenario import public_messages
 from .core import (
     Forged,
     Priced,
@@ -32,18 +31,20 @@ from .core import (
     queued,
     venue,
 )
+from .scenario import public_messages
 
 
 def _recompute(forged: Execution, level: int, index: int) -> None:
     """Recompute the state's new hashes from the parent of (level, index) up to the root."""
-    rows = {(r["place"] // LEVEL, r["index"]): r for r in forged.draft.rows["nodes"] if r["place"] % LEVEL == 0}
+    state = [r for r in forged.draft.rows["nodes"] if r["place"] % LEVEL == 0]
+    rows = {(r["place"] // LEVEL, r["index"]): r for r in state}
     while level:
         child = rows[(level, index)]["new"]
         level, side, index = level - 1, index & 1, index >> 1
         row = rows[(level, index)]
         row["new_right" if side else "new_left"] = child
-        row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]  # type: ignore[list-item]
-    forged.new_root = rows[(0, 0)]["new"]  # type: ignore[assignment]
+        row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]
+    forged.new_root = rows[(0, 0)]["new"]
 
 
 @attack(7)
@@ -54,8 +55,8 @@ def untouched_child_changed() -> Forged:
     rows = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 23 * LEVEL]
     row = next(r for r in rows if r["left"] and not r["right"])
     row["new_right"] = (1_000_000, 0, 0, 0)
-    row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]  # type: ignore[list-item]
-    _recompute(forged, 23, row["index"])  # type: ignore[arg-type]
+    row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]
+    _recompute(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
@@ -67,7 +68,7 @@ def change_hidden_by_a_node_that_stays() -> Forged:
     rows = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 23 * LEVEL]
     row = next(r for r in rows if r["old"] != r["new"])
     row["new_left"], row["new_right"], row["new"] = row["old_left"], row["old_right"], row["old"]
-    _recompute(forged, 23, row["index"])  # type: ignore[arg-type]
+    _recompute(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
@@ -91,7 +92,7 @@ def false_compression_served_by_padding() -> Forged:
 
 def _commitments(row: Row) -> bool:
     """Whether a node stands in the commitment tree of batch 0."""
-    return bool(row["state"]) and int(row["place"]) % LEVEL == 1  # type: ignore[arg-type]
+    return bool(row["state"]) and int(row["place"]) % LEVEL == 1
 
 
 def _with_entries(batch: BatchInput, bundles: Sequence[Sequence[Entry]]) -> BatchInput:
@@ -119,8 +120,8 @@ def admitted_order_left_out_of_its_auction() -> Forged:
     if gone["at"]:
         for row in rows:
             if row["auction"] == gone["auction"]:
-                row["claim"] -= gone["claim"]  # type: ignore[operator]
-                row["sum.buy_at"] -= gone["sum.buy_at"]  # type: ignore[operator]
+                row["claim"] -= gone["claim"]
+                row["sum.buy_at"] -= gone["sum.buy_at"]
     return forged, public_messages(epoch, forged, forged)
 
 
@@ -185,7 +186,7 @@ def batch_in_two_groups() -> Forged:
     rows = forged.draft.rows["bundles"]
     rows[1]["last"] = 1
     for row in rows[2:]:
-        row["position"] -= 2  # type: ignore[operator]
+        row["position"] -= 2
     return forged, public_messages(epoch, forged, forged)
 
 
