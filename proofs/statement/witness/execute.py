@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from commitments.bundle import Kind
 from commitments.hashing import compress_all, empty_roots
 from commitments.state import balance_slot
@@ -15,14 +17,13 @@ from ...params import (
     COMMITMENT_DEPTH,
     FEE_ACCOUNT,
     INSURANCE_ACCOUNT,
-    KEY_DEPTH,
     STATE_DEPTH,
 )
-from ..buses import KEY_TREES, WITHDRAWAL_SLOT, Phase
+from ..buses import WITHDRAWAL_SLOT, Phase
 from ..kinds import QueueKind
 from ..program import clearing_program
 from .draft import Draft, Row
-from .forest import Tree, grow
+from .forest import Tree, add, grow, key_paths
 from .inputs import BatchInput, EpochInput, OpenedLeaf
 from .memory import Memory, time
 from .rules import Auction, Order, Rules
@@ -347,7 +348,6 @@ class _Executor:
             admitted, fill = bool(row["admitted"]), _int(row, "fill")
             if row.get("group_start"):
                 balance = _int(row, "rest")
-            row["balance"] = balance
             if row["withdraw"]:
                 taken = given = quantity if admitted else 0
                 asset = index
@@ -361,6 +361,7 @@ class _Executor:
                 else:
                     asset, taken, given = market.base, fill, fill * (price - fee)
             balance -= taken
+            row["balance"] = balance
             credit += given
             row["credit"] = credit
             if row["run_end"]:
@@ -434,47 +435,29 @@ class _Executor:
     def _trees(self) -> None:
         empty = empty_roots(max(STATE_DEPTH, COMMITMENT_DEPTH))
         state = Tree(0, STATE_DEPTH, self.memory.changed_leaves(), self.epoch.tree.node)
-        batches: dict[int, Tree] = {}
+        leaves: dict[int, dict[int, tuple[Digest, Digest]]] = {}
         for row in self.all_rows:
-            k = _int(row, "batch")
-            tree = batches.setdefault(
-                k, Tree(1 + k, COMMITMENT_DEPTH, {}, lambda level, _: empty[COMMITMENT_DEPTH - level])
-            )
-            tree.leaves[_int(row, "position")] = (ZERO, _digest(row, "leaf"))
-        grow(self.draft, [state, *batches.values(), *self._key_trees()])
+            leaves.setdefault(_int(row, "batch"), {})[_int(row, "position")] = (ZERO, _digest(row, "leaf"))
+        batches = {
+            k: Tree(1 + k, COMMITMENT_DEPTH, touched, lambda level, _: empty[COMMITMENT_DEPTH - level])
+            for k, touched in leaves.items()
+        }
+        grow(self.draft, [state, *batches.values()])
+        self._key_paths()
         self.out.old_root, self.out.new_root = state.root
         self.out.roots = [
             batches[k].root[1] if k in batches else empty[COMMITMENT_DEPTH] for k in range(len(self.epoch.batches))
         ]
 
-    def _key_trees(self) -> list[Tree]:
-        """A tree for each key path: its nodes are known from the leaf up."""
-        opened = self.opened
-        nodes: list[dict[tuple[int, int], Digest]] = [{} for _ in opened]
-        running = [_digest(o.row, "key_leaf") for o in opened]
-        index = [o.leaf.key_position for o in opened]
-        for height in range(KEY_DEPTH):
-            siblings = [o.leaf.key_path[height] for o in opened]
-            for known, i, own, other in zip(nodes, index, running, siblings, strict=True):
-                known[(KEY_DEPTH - height, i)] = own
-                known[(KEY_DEPTH - height, i ^ 1)] = other
-            left = [o if i & 1 else r for o, r, i in zip(siblings, running, index, strict=True)]
-            right = [r if i & 1 else o for o, r, i in zip(siblings, running, index, strict=True)]
-            running = compress_all(left, right)
-            index = [i >> 1 for i in index]
-        trees = []
-        for item, known, root in zip(opened, nodes, running, strict=True):
-            known[(0, 0)] = root
-            leaf = _digest(item.row, "key_leaf")
-            trees.append(
-                Tree(
-                    KEY_TREES + item.number,
-                    KEY_DEPTH,
-                    {item.leaf.key_position: (leaf, leaf)},
-                    lambda level, i, known=known: known[(level, i)],  # type: ignore[misc]
-                )
-            )
-        return trees
+    def _key_paths(self) -> None:
+        if not self.opened:
+            return
+        blocks = key_paths(
+            np.array([o.row["key_leaf"] for o in self.opened], dtype=np.uint64),
+            np.array([o.leaf.key_position for o in self.opened], dtype=np.uint64),
+            np.array([o.leaf.key_path for o in self.opened], dtype=np.uint64),
+        )
+        add(self.draft, blocks)
 
 
 def _int(row: Row, name: str) -> int:
