@@ -15,13 +15,13 @@ import msgspec
 
 from . import attest, views
 from .batch import Batch
-from .connections import Session as Connection
 from .errors import RequestError
 from .events import ZERO, CommitmentAccepted, CommitmentLeased, Digest, Event, OpenedEntry, RevealAccepted
 from .leases import Leases
 from .limits import Limits
 from .openings import RevealError, check_opening, commitment_path
 from .refusals import refusal
+from .sessions import Session as Connection
 from .state import VenueState
 from .streams import PUBLIC, Streams
 from .subscriptions import heartbeat, keys_of, open_channels
