@@ -332,7 +332,8 @@ class RevealAgent:
         """The venue says that the batch holds no leaf of this account."""
         newest = own[-1] if own else None
         if newest is None or newest.commitment == ZERO:
-            return msgspec.structs.replace(record, phase="void", reason="cancelled")
+            lapsed = newest is not None and newest.status == "leased"
+            return msgspec.structs.replace(record, phase="void", reason="lease_lapsed" if lapsed else "cancelled")
         if newest.status == "receipted" and not late:
             raise BrokenPromiseError(
                 f"batch {record.batch} was sealed without a commitment for which there is a receipt",

@@ -116,7 +116,8 @@ class Book:
 
 
 def acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]:
-    """Messages whose commitment the batch may hold: the last receipted one, and those sent after it without an answer.
+    """Messages whose commitment the batch may hold: the last receipted one, and those sent after it without an answer
+    or held back as a lease.
 
     An older one in the sealed root would be one that the owner had replaced or cancelled: it is not opened.
     """
@@ -124,7 +125,7 @@ def acceptable(messages: tuple[CommitmentRecord, ...]) -> list[CommitmentRecord]
     for message in messages:
         if message.status == "receipted":
             found = [message]
-        elif message.status == "sent":
+        elif message.status in ("sent", "leased"):
             found.append(message)
     return found
 

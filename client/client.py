@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
@@ -22,11 +23,13 @@ from eth_account.signers.local import LocalAccount
 from commitments.types import KEY_DEPTH, Digest
 from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
 
+from .access import MakerAccess
 from .agent import RevealAgent
 from .audit import Audit, Balance
 from .book import Book
 from .chain import Chain
 from .deadlines import Countdown, Deadline
+from .dialing import Dial, websocket
 from .errors import InputError, SealbookError, StateError, VenueMismatchError
 from .evm import EvmChain
 from .feed import Feed
@@ -46,7 +49,7 @@ __all__ = ["Client"]
 log = logging.getLogger("sealbook.client")
 
 
-class Client:
+class Client(MakerAccess):
     """Made by :meth:`connect`; may be used from several tasks of one event loop."""
 
     def __init__(
@@ -58,6 +61,8 @@ class Client:
         poll_seconds: float,
         commit_signer: Signer | None = None,
         take_over: bool = False,
+        dial: Dial = websocket,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.venue: Venue = chain.venue()
         """Markets, assets and parameters, from L1."""
@@ -69,11 +74,12 @@ class Client:
         self._poll_seconds = poll_seconds
         self._signer = LocalSigner(keys.commit_key) if commit_signer is None else commit_signer
         self._messages = Messages(self.venue.chain_id, self.venue.contract)
-        self._link = Link(url, self._check_hello, self._login, self._pushed, self._opened, self._closed)
+        self._link = Link(url, self._check_hello, self._login, self._pushed, self._opened, self._closed, dial)
         self.streams = Feed(
             self.venue, self._link, self._hint, self._live_orders, lambda: self.deadlines, self.balances
         )
         """Markets, batches, own orders and own balances as streams of events."""
+        self._clock = clock
         self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
         self._funds = Funds(self.venue, chain)
         self._agent: RevealAgent | None = None
@@ -125,11 +131,17 @@ class Client:
         client = await asyncio.to_thread(
             cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer, take_over
         )
-        try:
-            await client._start(account_number, within)
+        async with client.running(account_number, within):
             yield client
+
+    @contextlib.asynccontextmanager
+    async def running(self, account_number: int | None = None, within: float = 30.0) -> AsyncIterator[Client]:
+        """Connect, and run the reveal agent until the exit; what :meth:`connect` does once it has the parts."""
+        try:
+            await self._start(account_number, within)
+            yield self
         finally:
-            await client._stop()
+            await self._stop()
 
     @classmethod
     def _open(
@@ -196,6 +208,8 @@ class Client:
         self._working = asyncio.create_task(self._agent.run())
 
     async def _stop(self) -> None:
+        if self._quotes is not None:
+            await self._quotes.close()
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)

@@ -96,6 +96,12 @@ class OrderHandle:
         return None if outcome is None else outcome.fill
 
     @property
+    def fee(self) -> int | None:
+        """Quote units paid in fees, once known."""
+        outcome = self._outcome()
+        return None if outcome is None else outcome.fee
+
+    @property
     def transaction(self) -> str | None:
         """Hash of the settling transaction, once settled."""
         return self.state.transaction if isinstance(self.state, Settled | Unfilled) else None

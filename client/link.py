@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from orderbook.errors import WireError
-from orderbook.wire import MAX_REPLY_BYTES, Error, Hello, Login, Message, Reply, Session, decode_reply, encode
+from orderbook.wire import Error, Hello, Login, Message, Reply, Session, decode_reply, encode
 
+from .dialing import Dial, Socket, websocket
 from .errors import (
     LinkError,
     NoReplyError,
@@ -37,7 +37,6 @@ log = logging.getLogger("sealbook.client")
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
-_PING_SECONDS: Final = 10.0
 """The venue is asked for a sign of life this often; one that does not come in this time ends the connection."""
 _AGAIN: Final = ("rate_limited", "unavailable")
 
@@ -59,6 +58,7 @@ class Link:
         pushed: Callable[[Message], None],
         opened: Callable[[], None] = lambda: None,
         lost: Callable[[], None] = lambda: None,
+        dial: Dial = websocket,
     ) -> None:
         self.url = url
         self.session: Session | None = None
@@ -70,7 +70,8 @@ class Link:
         self._silence = 0.0
         self._heard = 0.0
         self._watch: asyncio.Task[None] | None = None
-        self._socket: ClientConnection | None = None
+        self._dial = dial
+        self._socket: Socket | None = None
         self._ready = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._next = 1
@@ -106,13 +107,13 @@ class Link:
             if self._watch is None:
                 self._watch = asyncio.create_task(self._listen(self._socket))
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, socket: Socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             left = self._heard + self._silence - loop.time()
             if left <= 0:
                 log.info("venue %s: nothing heard for %g s", self.url, self._silence)
-                return socket.transport.abort()
+                return socket.abort()
             await asyncio.sleep(left)
 
     async def request(self, message: Message, within: float = 30.0) -> Reply:
@@ -157,7 +158,7 @@ class Link:
         except TimeoutError:
             raise VenueUnreachableError(f"{self.url}: no session in {within:g} s") from None
 
-    async def _connected(self) -> ClientConnection:
+    async def _connected(self) -> Socket:
         while True:
             if self._failure is not None:
                 raise self._failure
@@ -165,7 +166,7 @@ class Link:
                 return self._socket
             await self._ready.wait()
 
-    async def _exchange(self, socket: ClientConnection, message: Message) -> Reply:
+    async def _exchange(self, socket: Socket, message: Message) -> Reply:
         number, self._next = self._next, self._next + 1
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
@@ -183,15 +184,7 @@ class Link:
         failures = 0
         while self._failure is None:
             try:
-                async with connect(
-                    self.url,
-                    max_size=MAX_REPLY_BYTES,
-                    open_timeout=_HANDSHAKE_SECONDS,
-                    compression=None,
-                    proxy=None,
-                    ping_interval=_PING_SECONDS,
-                    ping_timeout=_PING_SECONDS,
-                ) as socket:
+                async with self._dial(self.url) as socket:
                     await self._serve(socket)
             except (VenueMismatchError, VenueRefusedError, SignerError) as error:
                 if isinstance(error, SignerError) and error.retryable:
@@ -221,7 +214,7 @@ class Link:
             if not future.done():
                 future.set_exception(_LostError())
 
-    async def _serve(self, socket: ClientConnection) -> None:
+    async def _serve(self, socket: Socket) -> None:
         """One connection: greeting, login, then replies and pushed messages until it ends."""
         async with asyncio.timeout(_HANDSHAKE_SECONDS):
             hello = decode_reply(await socket.recv())
@@ -244,7 +237,7 @@ class Link:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _open_session(self, socket: ClientConnection, hello: Hello) -> None:
+    async def _open_session(self, socket: Socket, hello: Hello) -> None:
         login = await self._login(hello)
         if login is None:
             return
@@ -263,7 +256,7 @@ class Link:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _read(self, socket: Socket) -> None:
         loop = asyncio.get_running_loop()
         async for frame in socket:
             self._heard = loop.time()

@@ -166,6 +166,19 @@ class Bundle:
             )
 
 
+def entry_of(venue: Venue, item: Instruction, field: str) -> Entry:
+    """One instruction as an entry; ``field`` is its name in errors.
+
+    :raises InputError: it is not possible.
+    """
+    return _entry(venue, item, field)
+
+
+def debit_of(venue: Venue, entry: Entry) -> int:
+    """The most that an entry can debit, in units of :func:`debited_asset`."""
+    return entry_debit(_admissible(venue, entry), _fees(venue))
+
+
 def debited_asset(venue: Venue, entry: Entry) -> int:
     """The asset that an entry takes from: a buy the quote, a sell the base, a withdrawal its own."""
     if entry.kind == EntryKind.WITHDRAWAL:

@@ -13,7 +13,7 @@ from commitments.bundle import Bundle as HashedBundle
 from commitments.bundle import Entry as HashedEntry
 from commitments.bundle import Kind, commitment
 from commitments.types import MODULUS, ZERO, Digest, Salt
-from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Receipt, hex_digest
+from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Lease, Receipt, hex_digest
 
 from .book import Book, end
 from .checks import check_receipt
@@ -33,6 +33,7 @@ __all__ = ["Desk", "open_batch"]
 
 _WAIT: Final = ("registration_pending", "batch_full")
 _PAUSE: Final = 0.25
+_LEASE_OVER: Final = ("wrong_phase", "replayed", "not_found")
 
 
 async def open_batch(link: Link, within: float = 30.0) -> BatchStatus:
@@ -69,6 +70,7 @@ class Desk:
         self._book = book
         self._take_over = take_over
         self._messages = Messages(venue.chain_id, venue.contract)
+        self._lease: Lease | None = None
         self.lock = asyncio.Lock()
 
     def demand_vacant(self, batch: int) -> None:
@@ -121,6 +123,34 @@ class Desk:
                 raise StateError(f"batch {batch} holds no commitment of this account", code="no_commitment")
             await self._send(await self._signed(batch, ZERO, (0, 0, 0), (), ()), deadline)
             end(self._book.of(batch), Cancelled("cancelled"))
+
+    async def lease(self, seconds: float, within: float) -> None:
+        """Leave a cancel with the venue for the open batch's commitment, to be carried out unless :meth:`renew` comes.
+
+        :raises StateError: ``no_commitment``.
+        """
+        deadline = asyncio.get_running_loop().time() + within
+        async with self.lock:
+            batch = await self._open(deadline)
+            if not self._standing(batch):
+                raise StateError(f"batch {batch} holds no commitment of this account", code="no_commitment")
+            record = await self._signed(batch, ZERO, (0, 0, 0), (), ())
+            self._store.save_commitment(msgspec.structs.replace(record, status="leased"))
+            self._lease = Lease(0, batch, record.sequence, "0x" + record.signature.hex(), seconds)
+            await self._link.request(self._lease, _left(deadline))
+
+    async def renew(self, within: float) -> None:
+        """Tell the venue that the owner of the lease is there; nothing if it is over."""
+        lease = self._lease
+        if lease is None:
+            return
+        try:
+            await self._link.request(lease, within)
+        except VenueRefusedError as error:
+            if error.code not in _LEASE_OVER:
+                raise
+            if self._lease is lease:
+                self._lease = None
 
     async def _open(self, deadline: float) -> int:
         """Number of the open batch.
@@ -245,7 +275,7 @@ class Desk:
 
     def _standing(self, batch: int) -> bool:
         """Whether the newest message for a batch that may count is a commitment."""
-        alive = [message for message in self._store.commitments(batch) if message.status != "refused"]
+        alive = [m for m in self._store.commitments(batch) if m.status not in ("refused", "leased")]
         return bool(alive) and alive[-1].commitment != ZERO
 
 

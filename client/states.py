@@ -143,7 +143,8 @@ class Rejected(Struct, frozen=True, tag="rejected"):
 
 
 class Cancelled(Struct, frozen=True, tag="cancelled"):
-    """``cancelled`` or ``replaced`` before the seal; ``replaced_elsewhere``: by another process with the commit key;
+    """``cancelled`` or ``replaced`` before the seal; ``lease_lapsed``: the venue heard nothing from the maker any more;
+    ``replaced_elsewhere``: by another process with the commit key;
     ``not_sealed``: the venue left the confirmed commitment out."""
 
     status: ClassVar[OrderStatus] = OrderStatus.CANCELLED

@@ -47,7 +47,8 @@ CREATE TABLE IF NOT EXISTS orders
 
 class CommitmentRecord(Struct, frozen=True, kw_only=True):
     """One commit, replace or cancel message (cancel: commitment zero, no entries). ``names``: the client order id of
-    each entry. ``status``: ``sent`` until the venue answered, then ``receipted`` or ``refused``."""
+    each entry. ``status``: ``sent`` until the venue answered, then ``receipted`` or ``refused``; ``leased``: a cancel
+    that the venue holds back."""
 
     batch: int
     sequence: int
@@ -55,7 +56,7 @@ class CommitmentRecord(Struct, frozen=True, kw_only=True):
     salt: tuple[int, int, int]
     entries: tuple[Entry, ...]
     signature: bytes
-    status: Literal["sent", "receipted", "refused"] = "sent"
+    status: Literal["sent", "receipted", "refused", "leased"] = "sent"
     receipt: bytes = b""
     refusal: str = ""
     names: tuple[str, ...] = ()

@@ -44,6 +44,8 @@ class Batch:
     """Increasing by account; None while the batch collects."""
     seal: BatchSealed | None = None
     reveals: dict[int, RevealAccepted] = field(default_factory=dict)
+    acknowledgements: dict[int, bytes] = field(default_factory=dict)
+    """Of a settled batch, whose reveals are deleted: what was signed for each of them."""
     reveals_ended: bool = False
     beacon: BeaconRecorded | None = None
     cleared: BatchCleared | None = None

@@ -56,7 +56,7 @@ class BatchClock:
 
     def _queue_waits(self, beyond: bool = False) -> bool:
         """Whether entries wait that the open batch applies; ``beyond``: more than it can apply."""
-        waiting = len(self._state.registry.queue) - self._state.lifecycle.last_cut
+        waiting = self._state.registry.length - self._state.lifecycle.last_cut
         return waiting > (self._state.parameters.queue_per_batch if beyond else 0)
 
     def epoch_due(self, first: int, last: int, now: float) -> bool:

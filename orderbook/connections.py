@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .limits import Limits, TokenBucket
+from .sessions import Session
 from .streams import Key
 from .wire import Message, encode, encode_binary
-
-
-@dataclass(eq=False, slots=True)
-class Session:
-    """One connection as the handler sees it."""
-
-    challenge: bytes
-    account: int | None = None
-    """The account that logged in first."""
-    accounts: dict[int, None] = field(default_factory=dict)
-    """All accounts that logged in, in order."""
-    operator: bool = False
-    channels: dict[Key, None] = field(default_factory=dict)
-    """What is pushed to it besides what concerns its accounts."""
 
 
 class Frame:

@@ -15,13 +15,13 @@ import msgspec
 
 from . import attest, views
 from .batch import Batch
-from .connections import Session as Connection
 from .errors import RequestError
 from .events import ZERO, CommitmentAccepted, CommitmentLeased, Digest, Event, OpenedEntry, RevealAccepted
 from .leases import Leases
 from .limits import Limits
 from .openings import RevealError, check_opening, commitment_path
 from .refusals import refusal
+from .sessions import Session as Connection
 from .state import VenueState
 from .streams import PUBLIC, Streams
 from .subscriptions import heartbeat, keys_of, open_channels
@@ -299,6 +299,11 @@ class Desk:
             _, leaf = batch.leaf(account)
         except RequestError as error:
             return self._refusal(request, account, ZERO, "no_leaf", str(error))
+        if batch.settled is not None:
+            given = batch.acknowledgements.get(account)
+            if given is None:
+                return self._refusal(request, account, leaf.commitment, "late", "the batch is settled")
+            return _acknowledged(request, account, leaf.commitment, given)
         try:
             reveal = self._opened(batch, account, leaf.commitment, request)
         except RevealError as error:
@@ -312,13 +317,7 @@ class Desk:
             await self._floor.record([earlier])
         else:
             await self._floor.record([])
-        return Acknowledgement(
-            id=request.id,
-            batch=batch.number,
-            account=account,
-            commitment=hex_digest(leaf.commitment),
-            signature="0x" + earlier.acknowledgement.hex(),
-        )
+        return _acknowledged(request, account, leaf.commitment, earlier.acknowledgement)
 
     def _opened(self, batch: Batch, account: int, commitment: Digest, request: Reveal) -> RevealAccepted:
         """The reveal as an event, checked against the leaf (without acknowledgement)."""
@@ -391,6 +390,10 @@ class Desk:
         if batch is None:
             raise RequestError("no batch is open at this moment", code="unavailable", retryable=True)
         return batch
+
+
+def _acknowledged(request: Reveal, account: int, commitment: Digest, signature: bytes) -> Acknowledgement:
+    return Acknowledgement(request.id, request.batch, account, hex_digest(commitment), "0x" + signature.hex())
 
 
 def _account(session: Connection, named: int | None) -> int:

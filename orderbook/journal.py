@@ -2,7 +2,8 @@
 
 A record is chained to the one before it by a hash, so that a lost or altered record is found when the journal is read.
 Secret events are encrypted (:mod:`orderbook.vault`); reveals are deleted once their epoch is settled, and leave their
-place in the chain. One process at a time may hold a journal.
+place in the chain. A settled batch is kept apart, in one record. So a snapshot of the state may take the place of all
+events before it, and the journal stays as long as what is in flight. One process at a time may hold a journal.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from threading import Lock
+from typing import Final, TypeVar
 
 import msgspec
 
+from .batch import Batch
 from .errors import JournalError
 from .events import SECRET, AnyEvent, EpochSettled, Event, RevealAccepted
+from .snapshot import Snapshot
 from .vault import Vault
 
-SCHEMA: Final = 1
+T = TypeVar("T", Batch, Snapshot)
+
+SCHEMA: Final = 2
 """Version of the tables and of the events in them."""
 
 _TABLES: Final = (
@@ -27,8 +33,13 @@ _TABLES: Final = (
     "CREATE TABLE events (number INTEGER PRIMARY KEY, batch INTEGER, kind TEXT NOT NULL, payload BLOB,"
     " chain BLOB NOT NULL)",
     "CREATE INDEX events_by_batch ON events (kind, batch)",
+    "CREATE TABLE batches (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
+    "CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 0), number INTEGER NOT NULL, chain BLOB NOT NULL,"
+    " payload BLOB NOT NULL)",
 )
 _START: Final = bytes(32)
+_TRIM: Final = 2_000
+"""Records before the snapshot that one write deletes: many writes share the work."""
 
 
 class Journal:
@@ -57,13 +68,19 @@ class Journal:
             raise JournalError(f"{path}: {error}", code="journal_corrupt") from None
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{path}: {error}", code="journal_corrupt") from None
+        self._lock = Lock()
+        """The connection serves the writer's thread and readers of old batches."""
+        self._snapshot_at = self._start()[0]
         self._next, self._chain = self._tail()
 
     def close(self) -> None:
-        self._database.close()
+        with self._lock:
+            self._database.close()
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Event], archive: Sequence[Batch] = (), snapshot: Snapshot | None = None) -> None:
         """Write events in order, all or none; on return they are on disk.
+
+        ``archive``: batches that they settle, without reveals. ``snapshot``: the state right after them.
 
         :raises JournalError: ``journal_write``: nothing of it was written; the node must stop.
         """
@@ -80,12 +97,37 @@ class Journal:
             if isinstance(event, EpochSettled):
                 settled.append((_kind(RevealAccepted), event.first, event.last))
             number += 1
+        kept = [(batch.number, self._sealed(batch, _archive_context(batch.number))) for batch in archive]
+        state = None if snapshot is None else self._sealed(snapshot, _snapshot_context(number, chain))
+        with self._lock:
+            self._write(rows, settled, kept, None if state is None else (number, chain, state))
+        self._next, self._chain = number, chain
+        if state is not None:
+            self._snapshot_at = number
+
+    def _sealed(self, value: Batch | Snapshot, context: bytes) -> bytes:
+        return self._vault.seal(self._encoder.encode(value), context)
+
+    def _write(
+        self,
+        rows: list[tuple[int, int | None, str, bytes, bytes]],
+        settled: list[tuple[str, int, int]],
+        kept: list[tuple[int, bytes]],
+        snapshot: tuple[int, bytes, bytes] | None,
+    ) -> None:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 self._database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
                 self._database.executemany(
                     "UPDATE events SET payload = NULL WHERE kind = ? AND batch BETWEEN ? AND ?", settled
+                )
+                self._database.executemany("INSERT OR REPLACE INTO batches VALUES (?, ?)", kept)
+                if snapshot is not None:
+                    self._database.execute("INSERT OR REPLACE INTO snapshot VALUES (0, ?, ?, ?)", snapshot)
+                self._database.execute(
+                    "DELETE FROM events WHERE number < min(?, (SELECT min(number) FROM events) + ?)",
+                    (self._snapshot_at if snapshot is None else snapshot[0], _TRIM),
                 )
                 self._database.execute("COMMIT")
             except sqlite3.Error:
@@ -94,17 +136,45 @@ class Journal:
                 raise
         except sqlite3.Error as error:
             raise JournalError(f"cannot write {self._path}: {error}", code="journal_write") from None
-        self._next, self._chain = number, chain
+
+    def snapshot(self) -> Snapshot | None:
+        """The state from which :meth:`replay` goes on; None: the start.
+
+        :raises JournalError: ``journal_key``, ``journal_corrupt``.
+        """
+        row = self._database.execute("SELECT number, chain, payload FROM snapshot").fetchone()
+        if row is None:
+            return None
+        return self._unsealed(row[2], _snapshot_context(row[0], row[1]), Snapshot)
+
+    def batch(self, number: int) -> Batch:
+        """A settled batch. Any thread may ask.
+
+        :raises JournalError: ``journal_corrupt`` if it is not there, ``journal_key``.
+        """
+        with self._lock:
+            row = self._database.execute("SELECT payload FROM batches WHERE number = ?", (number,)).fetchone()
+        if row is None:
+            raise JournalError(f"{self._path}: batch {number} is lost", code="journal_corrupt")
+        return self._unsealed(row[0], _archive_context(number), Batch)
+
+    def _unsealed(self, payload: bytes, context: bytes, kind: type[T]) -> T:
+        try:
+            return msgspec.msgpack.decode(self._vault.open(payload, context), type=kind)
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{self._path}: {kind.__name__}: {error}", code="journal_corrupt") from None
 
     def replay(self) -> Iterator[AnyEvent]:
-        """All events in order, but for deleted reveals.
+        """The events after the snapshot in order, but for deleted reveals.
 
         :raises JournalError: ``journal_corrupt`` at the first record that is not what was written, ``journal_key``.
         """
-        chain, expected = _START, 0
+        expected, chain = self._start()
         deleted = self._settled_reveals()
         try:
-            cursor = self._database.execute("SELECT number, batch, kind, payload, chain FROM events ORDER BY number")
+            cursor = self._database.execute(
+                "SELECT number, batch, kind, payload, chain FROM events WHERE number >= ? ORDER BY number", (expected,)
+            )
             for number, batch, kind, payload, recorded in cursor:
                 if number != expected:
                     raise JournalError(f"{self._path}: record {expected} is lost", code="journal_corrupt")
@@ -162,8 +232,14 @@ class Journal:
         database.execute("COMMIT")
 
     def _tail(self) -> tuple[int, bytes]:
+        number, chain = self._start()
         row = self._database.execute("SELECT number, chain FROM events ORDER BY number DESC LIMIT 1").fetchone()
-        return (0, _START) if row is None else (row[0] + 1, row[1])
+        return (number, chain) if row is None or row[0] < number else (row[0] + 1, row[1])
+
+    def _start(self) -> tuple[int, bytes]:
+        """Number of the first event that counts, and the chain before it."""
+        row = self._database.execute("SELECT number, chain FROM snapshot").fetchone()
+        return (0, _START) if row is None else (row[0], row[1])
 
     def _settled_reveals(self) -> int:
         """Last batch whose reveals may be deleted; -1 for none."""
@@ -184,6 +260,14 @@ def _kind(event: Event | type[Event]) -> str:
 
 def _context(number: int, kind: str) -> bytes:
     return number.to_bytes(8, "big") + kind.encode()
+
+
+def _archive_context(number: int) -> bytes:
+    return number.to_bytes(8, "big") + b"batch"
+
+
+def _snapshot_context(number: int, chain: bytes) -> bytes:
+    return number.to_bytes(8, "big") + b"snapshot" + chain
 
 
 def _link(chain: bytes, number: int, kind: str, payload: bytes) -> bytes:

@@ -22,6 +22,16 @@ class Ledger:
         """Non-zero units by asset of one account."""
         return {a: units for a, units in sorted(self._balances.get(account, {}).items()) if units}
 
+    @property
+    def balances(self) -> dict[int, dict[int, int]]:
+        """Units by account and asset."""
+        return {account: dict(units) for account, units in self._balances.items()}
+
+    def restore(self, balances: Mapping[int, Mapping[int, int]], references: Iterable[int]) -> None:
+        """Take over what a snapshot holds."""
+        self._balances = {account: dict(units) for account, units in balances.items()}
+        self.references = tuple(references)
+
     def apply(self, cleared: BatchCleared) -> None:
         """Take over a batch's outcome."""
         for account, asset, units in cleared.balances:

@@ -37,6 +37,8 @@ from .events import (
     RevealsEnded,
 )
 from .parameters import VenueParameters
+from .shelf import Shelf
+from .snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,26 @@ Duty: TypeAlias = Open | Seal | AwaitReveals | Draw | Clear | CloseEpoch | Prove
 
 
 class Lifecycle:
-    """All batches of the venue. ``batches`` holds every batch ever opened, in order from 0."""
+    """All batches of the venue. ``batches`` has every batch ever opened, in order from 0."""
 
     def __init__(self, parameters: VenueParameters) -> None:
         self.parameters = parameters
-        self.batches: list[Batch] = []
+        self.batches = Shelf()
         self._sealed = 0
         self._cleared = 0
         self._in_epochs = 0
         self._settled = 0
+
+    @property
+    def marks(self) -> tuple[int, int, int, int]:
+        """How many batches are sealed, cleared, in epochs, settled."""
+        return (self._sealed, self._cleared, self._in_epochs, self._settled)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take over a snapshot in the place of the events before it."""
+        self._sealed, self._cleared = snapshot.sealed, snapshot.cleared
+        self._in_epochs, self._settled = snapshot.in_epochs, snapshot.settled
+        self.batches.resume(snapshot.settled, snapshot.batches)
 
     # ------------------------------------------------------------------------------------------ views
 
@@ -330,7 +343,8 @@ class Lifecycle:
                 for batch in self._span(event.first, event.last):
                     _expect(batch.epoch == (event.first, event.last), event)
                     batch.settled = event
-                    batch.reveals.clear()
+                    batch.acknowledgements = {a: r.acknowledgement for a, r in batch.reveals.items()}
+                    batch.reveals = {}
                 self._settled = event.last + 1
             case _:
                 raise _fault(f"{type(event).__name__} is no event of a batch")

@@ -51,6 +51,7 @@ from .openings import commitment_root
 from .recorder import Recorder
 from .server import Server
 from .settings import Settings
+from .snapshot import Snapshot
 from .state import VenueState
 from .status import StatusServer
 from .streams import Key
@@ -99,6 +100,8 @@ class Node:
         self._head = state.followed.block if state.followed is not None else 0
         self._mined_at = time.monotonic()
         self._l1_failures = 0
+        self._events_since_snapshot = settings.snapshot_events
+        self._secrets_in_snapshot = False
         self._draining = False
         self._changed = asyncio.Event()
         self._applied = asyncio.Event()
@@ -116,9 +119,23 @@ class Node:
             told += notices(self.state, self._operator, event, self._clock.closes_at)
         self._applied.set()
         self._applied = asyncio.Event()
-        done = self._recorder.submit(events, lambda: self._publish(events, told))
+        archive, snapshot = self._kept(events)
+        done = self._recorder.submit(events, lambda: self._publish(events, told), archive, snapshot)
         self._changed.set()
         await done
+
+    def _kept(self, events: Sequence[Event]) -> tuple[list[Batch], Snapshot | None]:
+        """What the journal keeps beside events that were just applied: batches that they settle, and now and then the
+        whole state, so that it can let go of what was before."""
+        self._events_since_snapshot += len(events)
+        archive = [b for e in events if isinstance(e, EpochSettled) for b in self.state.epoch(e.first, e.last)]
+        if not archive:
+            return [], None
+        if self._events_since_snapshot < self._settings.snapshot_events and not self._secrets_in_snapshot:
+            return archive, None
+        snapshot = self.state.snapshot()
+        self._events_since_snapshot, self._secrets_in_snapshot = 0, snapshot.has_reveals
+        return archive, snapshot
 
     def head(self) -> int:
         """Number of the newest L1 block that was seen."""
@@ -446,15 +463,21 @@ class Node:
 
 
 def replay(state: VenueState, journal: Journal) -> int:
-    """Rebuild the state from the journal; the number of events.
+    """Rebuild the state from the journal, which must stay open; the number of events after its snapshot.
 
     :raises JournalError: the journal cannot be trusted.
     """
     count = 0
     event: AnyEvent
+    state.fetch_from(journal.batch)
+    snapshot = journal.snapshot()
+    if snapshot is not None:
+        state.restore(snapshot)
     for event in journal.replay():
         state.apply(event)
         count += 1
+    # Their reveals are deleted, so what was replayed of them is less than what the journal keeps of them.
+    state.lifecycle.batches.put_away(state.lifecycle.settled, keep=0)
     return count
 
 

@@ -76,7 +76,7 @@ class Observer:
         counts["settled"] = lifecycle.settled
         for phase, count in counts.items():
             self._metrics.batches.set(count, phase)
-        self._metrics.l1_queue.set(len(self._state.registry.queue) - lifecycle.last_cut)
+        self._metrics.l1_queue.set(self._state.registry.length - lifecycle.last_cut)
 
 
 def _numbers(event: Event) -> range:

@@ -6,11 +6,25 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+from .batch import Batch
 from .errors import JournalError
 from .events import Event
 from .journal import Journal
 from .metrics import Metrics
+from .snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One submission."""
+
+    events: Sequence[Event]
+    publish: Callable[[], None]
+    future: asyncio.Future[None]
+    archive: Sequence[Batch]
+    snapshot: Snapshot | None
 
 
 class Recorder:
@@ -19,7 +33,7 @@ class Recorder:
     def __init__(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
         self._metrics = metrics or Metrics()
-        self._waiting: list[tuple[Sequence[Event], Callable[[], None], asyncio.Future[None]]] = []
+        self._waiting: list[_Entry] = []
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._failed = False
@@ -32,18 +46,25 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Events that wait to be written."""
-        return sum(len(events) for events, _, _ in self._waiting)
+        return sum(len(entry.events) for entry in self._waiting)
 
-    def submit(self, events: Sequence[Event], publish: Callable[[], None]) -> asyncio.Future[None]:
+    def submit(
+        self,
+        events: Sequence[Event],
+        publish: Callable[[], None],
+        archive: Sequence[Batch] = (),
+        snapshot: Snapshot | None = None,
+    ) -> asyncio.Future[None]:
         """A future that is done once these events, and all submitted before them, are on disk.
 
-        ``publish`` is called just before, in the event loop.
+        ``archive``: batches that they settle. ``snapshot``: the state right after them. ``publish`` is called just
+        before the future is done, in the event loop.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._failed:
             future.set_exception(_unwritten())
             return future
-        self._waiting.append((events, publish, future))
+        self._waiting.append(_Entry(events, publish, future, archive, snapshot))
         self._wake.set()
         return future
 
@@ -61,26 +82,38 @@ class Recorder:
         self._wake.clear()
         if self._failed:
             return
-        group, self._waiting = self._waiting, []
-        events = [event for part, _, _ in group for event in part]
+        group = self._next_group()
+        events = [event for entry in group for event in entry.events]
+        archive = [batch for entry in group for batch in entry.archive]
         try:
             if events:
                 loop, started = asyncio.get_running_loop(), time.monotonic()
-                await asyncio.shield(loop.run_in_executor(self._thread, self._journal.append, events))
+                write = loop.run_in_executor(self._thread, self._journal.append, events, archive, group[-1].snapshot)
+                await asyncio.shield(write)
                 self._metrics.journal_seconds.observe(time.monotonic() - started)
                 self._metrics.journal_events.inc(by=len(events))
         except BaseException as error:
             self._failed = isinstance(error, Exception)
-            group += self._waiting
-            for _, _, future in group:
-                if not future.done():
-                    future.set_exception(_unwritten())
-                    future.exception()  # seen: nobody may be waiting any more
+            for entry in [*group, *self._waiting]:
+                if not entry.future.done():
+                    entry.future.set_exception(_unwritten())
+                    entry.future.exception()  # seen: nobody may be waiting any more
             raise
-        for _, publish, future in group:
-            publish()
-            if not future.done():
-                future.set_result(None)
+        for entry in group:
+            entry.publish()
+            if not entry.future.done():
+                entry.future.set_result(None)
+        if self._waiting:
+            self._wake.set()
+
+    def _next_group(self) -> list[_Entry]:
+        """What is written together: all that waits, but nothing after a snapshot."""
+        for count, entry in enumerate(self._waiting, 1):
+            if entry.snapshot is not None:
+                group, self._waiting = self._waiting[:count], self._waiting[count:]
+                return group
+        group, self._waiting = self._waiting, []
+        return group
 
     def close(self) -> None:
         """Wait for a write in progress, and close the journal."""

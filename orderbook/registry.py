@@ -6,6 +6,7 @@ from bisect import bisect_left
 
 from .errors import ChainMismatchError
 from .events import ZERO, AccountRegistered, Digest, QueueAppended
+from .snapshot import Snapshot
 
 KEY = 1
 DEPOSIT = 2
@@ -17,7 +18,25 @@ class Registry:
     def __init__(self) -> None:
         self.accounts: dict[int, AccountRegistered] = {}
         self.queue: list[QueueAppended] = []
-        self._roots: dict[int, tuple[list[int], list[Digest]]] = {}
+        """From position ``base`` on."""
+        self.base = 0
+        self._roots: dict[int, list[tuple[int, Digest]]] = {}
+
+    @property
+    def length(self) -> int:
+        """How many entries the queue ever had."""
+        return self.base + len(self.queue)
+
+    @property
+    def roots(self) -> dict[int, tuple[tuple[int, Digest], ...]]:
+        """Queue position and value of each account's key roots that still matter."""
+        return {account: tuple(roots) for account, roots in self._roots.items()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take over a snapshot in the place of the events before it."""
+        self.accounts = {event.account: event for event in snapshot.accounts}
+        self.base, self.queue = snapshot.queue_base, list(snapshot.queue)
+        self._roots = {account: list(roots) for account, roots in snapshot.roots.items()}
 
     def register(self, event: AccountRegistered) -> None:
         self.accounts[event.account] = event
@@ -27,22 +46,31 @@ class Registry:
 
         :raises ChainMismatchError: the position is not the next one.
         """
-        if event.position != len(self.queue):
-            raise ChainMismatchError(
-                f"queue entry {event.position} follows entry {len(self.queue) - 1}", field="position"
-            )
+        if event.position != self.length:
+            raise ChainMismatchError(f"queue entry {event.position} follows entry {self.length - 1}", field="position")
         self.queue.append(event)
         if event.kind == KEY:
-            positions, roots = self._roots.setdefault(event.account, ([], []))
-            positions.append(event.position)
-            roots.append(event.values)
+            self._roots.setdefault(event.account, []).append((event.position, event.values))
+
+    def forget(self, cut: int) -> None:
+        """Drop the entries before ``cut``, which are applied and settled, and key roots that they replaced."""
+        gone = self.queue[: max(0, cut - self.base)]
+        for account in {entry.account for entry in gone if entry.kind == KEY}:
+            roots = self._roots[account]
+            del roots[: max(0, bisect_left(roots, cut, key=_position) - 1)]
+        del self.queue[: len(gone)]
+        self.base += len(gone)
 
     def key_root(self, account: int, cut: int) -> Digest:
         """The account's key root once the entries before ``cut`` are applied; zero before the registration is."""
-        positions, roots = self._roots.get(account, ([], []))
-        index = bisect_left(positions, cut)
-        return roots[index - 1] if index else ZERO
+        roots = self._roots.get(account, [])
+        index = bisect_left(roots, cut, key=_position)
+        return roots[index - 1][1] if index else ZERO
 
     def entries(self, start: int, cut: int) -> tuple[QueueAppended, ...]:
-        """The entries from ``start`` up to, not with, ``cut``."""
-        return tuple(self.queue[start:cut])
+        """The entries from ``start`` up to, not with, ``cut``; none of them forgotten."""
+        return tuple(self.queue[start - self.base : cut - self.base])
+
+
+def _position(root: tuple[int, Digest]) -> int:
+    return root[0]

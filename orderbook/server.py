@@ -24,12 +24,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response
 
-from .connections import Connection, Connections, Frame, Session
+from .connections import Connection, Connections, Frame
 from .corked import corked
 from .errors import ConfigurationError, WireError
 from .limits import Limits
 from .metrics import Metrics
 from .refusals import refusal
+from .sessions import Session
 from .streams import Key
 from .wire import (
     MAX_REQUEST_BYTES,

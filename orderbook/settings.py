@@ -29,6 +29,8 @@ class Settings:
     """On a development chain on which nobody else makes blocks: make one this often while blocks are waited for."""
     resend_seconds: float = 60.0
     """A transaction that is not final after this time is looked for on L1, and sent again if it is gone."""
+    snapshot_events: int = 5_000
+    """Events after which the journal takes a snapshot, at the next settlement, and lets go of what was before."""
     status: tuple[str, int] | None = None
     """Where figures and health are served over HTTP."""
     empty_batches: bool = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from commitments.state import StateTree, balance_leaf, balance_slot, leaf_index
 from commitments.types import KEY_SLOT
 
@@ -20,6 +22,7 @@ from .ledger import Ledger
 from .lifecycle import Lifecycle
 from .parameters import VenueParameters
 from .registry import KEY, Registry
+from .snapshot import Snapshot
 
 
 class VenueState:
@@ -32,6 +35,7 @@ class VenueState:
         self.ledger = Ledger(market.initial_reference for market in parameters.markets)
         self.settled_references = self.ledger.references
         self.tree = StateTree()
+        self._leaves: dict[int, Digest] = {}
         self.followed: ChainFollowed | None = None
 
     def apply(self, event: Event) -> None:
@@ -55,6 +59,43 @@ class VenueState:
                 self._settle(event)
             case _:
                 self.lifecycle.apply(event)
+
+    def fetch_from(self, fetch: Callable[[int], Batch]) -> None:
+        """Settled batches are on disk: memory need not hold what happened before them."""
+        self.lifecycle.batches.fetch_from(fetch)
+
+    def snapshot(self) -> Snapshot:
+        """The whole state, to be restored in the place of all events so far."""
+        lifecycle, registry = self.lifecycle, self.registry
+        sealed, cleared, in_epochs, settled = lifecycle.marks
+        return Snapshot(
+            accounts=tuple(registry.accounts.values()),
+            queue_base=registry.base,
+            queue=tuple(registry.queue),
+            roots=registry.roots,
+            batches=tuple(lifecycle.batches[settled:]),
+            sealed=sealed,
+            cleared=cleared,
+            in_epochs=in_epochs,
+            settled=settled,
+            balances=self.ledger.balances,
+            references=self.ledger.references,
+            settled_references=self.settled_references,
+            leaves=dict(self._leaves),
+            followed=self.followed,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take over a snapshot in the place of the events before it. Settled batches must be on disk."""
+        self.registry.restore(snapshot)
+        self.lifecycle.restore(snapshot)
+        self.ledger.restore(snapshot.balances, snapshot.references)
+        self.settled_references = snapshot.settled_references
+        self._leaves = dict(snapshot.leaves)
+        self.tree = StateTree()
+        if self._leaves:
+            self.tree.set(self._leaves)
+        self.followed = snapshot.followed
 
     def reachable(self, account: int) -> bool:
         """Whether the account's key root will be applied before the open batch, however late others enqueue."""
@@ -82,7 +123,9 @@ class VenueState:
         return changed
 
     def _settle(self, event: EpochSettled) -> None:
-        self.tree.set(self.changed_leaves(event.first, event.last))
+        changed = self.changed_leaves(event.first, event.last)
+        self._leaves |= changed
+        self.tree.set(changed)
         if self.tree.root != event.root:
             raise ChainMismatchError(
                 f"batches {event.first} to {event.last} settled with a root that does not follow from the journal",
@@ -91,3 +134,6 @@ class VenueState:
         for batch in self.epoch(event.first, event.last):
             if batch.cleared is not None and batch.cleared.markets:
                 self.settled_references = tuple(market.price for market in batch.cleared.markets)
+        gone = self.lifecycle.batches.put_away(self.lifecycle.settled)
+        if gone is not None and gone.seal is not None:
+            self.registry.forget(gone.seal.cut)

@@ -37,9 +37,12 @@ if TYPE_CHECKING:
         VenueUnreachableError,
     )
     from client.handles import Commitment, OrderHandle
+    from client.inventory import Inventory, MakerFill, QuoteTick
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
+    from client.quotes import QuoteResult, Quotes
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
+    from client.sim import SimAsset, SimMarket, SimTerms, SimTick, SimVenue
     from client.states import (
         Cancelled,
         Cleared,
@@ -75,6 +78,9 @@ _HOMES = {
     **dict.fromkeys(("Order", "Side", "Withdrawal", "buy", "sell", "withdrawal"), "client.orders"),
     **dict.fromkeys(("Commitment", "OrderHandle"), "client.handles"),
     **dict.fromkeys(("Asset", "Market", "Venue"), "client.venue"),
+    **dict.fromkeys(("Inventory", "MakerFill", "QuoteTick"), "client.inventory"),
+    **dict.fromkeys(("QuoteResult", "Quotes"), "client.quotes"),
+    **dict.fromkeys(("SimAsset", "SimMarket", "SimTerms", "SimTick", "SimVenue"), "client.sim"),
     **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
     "Balance": "client.audit",
     "Client": "client.client",
@@ -99,11 +105,13 @@ __all__ = [
     "FloatRefusedError",
     "InputError",
     "InsufficientBalanceError",
+    "Inventory",
     "KeyFileError",
     "Keys",
     "KeystoreSigner",
     "LinkError",
     "LocalSigner",
+    "MakerFill",
     "Market",
     "NoReplyError",
     "NotOnGridError",
@@ -114,6 +122,9 @@ __all__ = [
     "OrderStatus",
     "OutOfBandError",
     "Proven",
+    "QuoteResult",
+    "QuoteTick",
+    "Quotes",
     "Rejected",
     "RemoteSigner",
     "RevealMissed",
@@ -124,6 +135,11 @@ __all__ = [
     "Side",
     "Signer",
     "SignerError",
+    "SimAsset",
+    "SimMarket",
+    "SimTerms",
+    "SimTick",
+    "SimVenue",
     "StateError",
     "StoreError",
     "TransactionPendingError",

@@ -93,7 +93,8 @@ class _Load:
             figures = await self._node(node)
             self.report("killing the node and reading its journal", None)
             node.kill()
-            figures["lost"] = self._lost(journaled(self.venue))
+            with journaled(self.venue) as state:
+                figures["lost"] = self._lost(state)
         rate = figures["commitments_per_second"]
         return {
             "commitments_per_second": rate,

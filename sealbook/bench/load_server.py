@@ -101,14 +101,17 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def journaled(venue: Venue) -> VenueState:
+@contextlib.contextmanager
+def journaled(venue: Venue) -> Iterator[VenueState]:
     """The state that a node would resume from."""
     parameters = venue_parameters(SigningKey(venue.operator).address, venue.reveal_window)
     state = VenueState(parameters)
     journal = _journal(venue, parameters.chain_id, parameters.contract)
-    replay(state, journal)
-    journal.close()
-    return state
+    try:
+        replay(state, journal)
+        yield state
+    finally:
+        journal.close()
 
 
 def _journal(venue: Venue, chain_id: int, contract: str) -> Journal:

@@ -25,7 +25,8 @@ SealbookError Commitment Committed Created FloatRefusedError InputError Insuffic
 LinkError Market NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed
 Revealed Sealed Settled Side StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue
 VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell withdrawal KeystoreSigner LocalSigner
-RemoteSigner Signer SignerError Expired Fault OrderState OrderStatus Proven
+RemoteSigner Signer SignerError
+Inventory MakerFill QuoteTick QuoteResult Quotes SimAsset SimMarket SimTerms SimTick SimVenue Expired Fault OrderState OrderStatus Proven
 """
 
 

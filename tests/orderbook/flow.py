@@ -78,7 +78,7 @@ class Flow:
             self.events.append(event)
 
     def queue(self, kind: int, account: int, asset: int, values: Digest) -> None:
-        self.do(QueueAppended(len(self.state.registry.queue), kind, account, asset, values, self.block))
+        self.do(QueueAppended(self.state.registry.length, kind, account, asset, values, self.block))
 
     def register(self, batch: int) -> Trader:
         """A new account whose key tree is good for one batch."""
@@ -105,7 +105,7 @@ class Flow:
         self.do(BatchClosed(number))
         batch = self.state.lifecycle.batch(number)
         root = commitment_root(self.parameters.venue, batch)
-        cut = min(self.state.lifecycle.last_cut + self.parameters.queue_per_batch, len(self.state.registry.queue))
+        cut = min(self.state.lifecycle.last_cut + self.parameters.queue_per_batch, self.state.registry.length)
         self.do(BatchSealed(number, root, len(bundles), cut, self.block, "0x" + "00" * 32))
         if bundles:
             self.do(*(reveal for account, reveal in reveals.items() if account not in missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -152,7 +153,8 @@ def test_replay_gives_the_same_state(parameters: VenueParameters) -> None:
     for event in roundtrip(flow.events):
         if type(event).__name__ != "RevealAccepted":  # deleted by the journal once settled
             again.apply(event)
-    assert again.lifecycle.batches == flow.state.lifecycle.batches
+    # Acknowledgements come back with the batch itself, which the journal keeps from its settlement on.
+    assert list(again.lifecycle.batches) == [replace(b, acknowledgements={}) for b in flow.state.lifecycle.batches]
     assert again.tree.root == flow.state.tree.root
     assert [again.ledger.account(t.number) for t in traders] == [flow.state.ledger.account(t.number) for t in traders]
 

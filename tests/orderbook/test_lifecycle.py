@@ -206,7 +206,7 @@ class Walk(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         replayed = applied(*self.history)
-        assert replayed.batches == self.machine.batches
+        assert list(replayed.batches) == list(self.machine.batches)
         assert replayed.duties() == self.machine.duties()
 
 

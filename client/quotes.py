@@ -1,0 +1,367 @@
+"""Quotes of a market maker: a whole ladder over all markets, as one commitment per batch and account.
+
+::
+
+    async with Quotes([client], lease=15) as quotes:
+        quotes.on_fill(lambda fill: print(fill))
+        async for tick in quotes.batches():
+            await quotes.replace(ladder_for(tick))
+
+A maker with more than 64 orders gives several accounts: the same call spreads the ladder over them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from .allocation import Share, allocate
+from .errors import InputError, SealbookError, StateError
+from .handles import Commitment, OrderHandle
+from .inventory import Inventory, MakerFill, QuoteTick, fill_of
+from .orders import Instruction
+from .standing import StandingLadder, StandingOrder, settled_or_cleared
+
+if TYPE_CHECKING:
+    from .client import Client
+
+__all__ = ["QuoteResult", "Quotes"]
+
+log = logging.getLogger("sealbook.quotes")
+_SECOND: Final = 1.0
+_CLOSED: Final = "client_closed"
+_BATCH_OVER: Final = ("batch_over", "batch_not_open")
+
+FillCallback: TypeAlias = Callable[[MakerFill], Awaitable[None] | None]
+InventoryCallback: TypeAlias = Callable[[Inventory], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteResult:
+    """What became of one ladder, item by item. ``orders``: handles in the ladder's order, None where its account's
+    commitment failed; ``errors``: why, by account. ``commitments``: by account."""
+
+    batch: int
+    orders: tuple[OrderHandle | None, ...]
+    commitments: Mapping[int, Commitment]
+    errors: Mapping[int, SealbookError]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole ladder is committed."""
+        return not self.errors
+
+
+class Quotes:
+    """One maker over the accounts of ``clients``, all at one venue.
+
+    ``lease``: seconds after which the venue takes quotes out of the open batch when it hears nothing from this program
+    any more; None: they stay. Use it as a context, or call :meth:`close`.
+    """
+
+    def __init__(self, clients: Sequence[Client], *, lease: float | None = None) -> None:
+        if not clients or len({id(client) for client in clients}) != len(clients):
+            raise InputError("a maker needs one or more different accounts", field="clients")
+        if len({(c.venue.chain_id, c.venue.contract.lower()) for c in clients}) != 1:
+            raise InputError("the accounts are at different venues", field="clients")
+        self.clients = tuple(clients)
+        self._lease = lease
+        self._fill_callbacks: list[FillCallback] = []
+        self._inventory_callbacks: list[InventoryCallback] = []
+        self._standing: StandingLadder | None = None
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._leasing: asyncio.Task[None] | None = None
+        self._leased: dict[int, int] = {}
+        self._watching: set[asyncio.Task[None]] = set()
+        self._last = -1
+
+    async def __aenter__(self) -> Quotes:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop keeping quotes. Those in the open batch stay there: until their lease is over, if they have one."""
+        tasks = [task for task in (self._keeping, self._leasing, *self._watching) if task is not None]
+        self._keeping = self._leasing = self._standing = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------------ callbacks
+
+    def on_fill(self, callback: FillCallback) -> None:
+        """Call ``callback`` with every fill of these quotes, as soon as the batch is cleared."""
+        self._fill_callbacks.append(callback)
+
+    def on_inventory(self, callback: InventoryCallback) -> None:
+        """Call ``callback`` with what the accounts hold, after every cleared batch in which they quoted."""
+        self._inventory_callbacks.append(callback)
+
+    async def inventory(self) -> Inventory:
+        """What the accounts hold together."""
+        symbols: dict[str, Decimal] = {}
+        for client in self.clients:
+            for symbol, tokens in (await client.available()).items():
+                symbols[symbol] = symbols.get(symbol, Decimal(0)) + tokens
+        return Inventory(self._last, symbols)
+
+    # ------------------------------------------------------------------------------------------ quoting
+
+    async def batches(self) -> AsyncIterator[QuoteTick]:
+        """A tick for every batch that opens from now on, the open one first. One that was over before the caller came
+        back is left out."""
+        batch: int | None = None
+        while True:
+            status = await self.clients[0].next_batch(batch)
+            batch = status.batch
+            references = await self.clients[0].references()
+            yield QuoteTick(batch, status.closes_at, references, await self.inventory())
+
+    async def replace(
+        self,
+        ladder: Sequence[Instruction],
+        *,
+        valid_for_batch: int | None = None,
+        gtc: bool = False,
+        gtt: datetime | None = None,
+        refresh: bool = False,
+        within: float = 60.0,
+    ) -> QuoteResult:
+        """Put this ladder in the place of all quotes: in the open batch, and of what stood for later ones.
+
+        Without more it is for the open batch alone, or with ``valid_for_batch`` for that one or none. With ``gtc``
+        (good till cancelled) or ``gtt`` (good till that time) it is committed again in every batch until it is filled;
+        with ``refresh`` too, whole in every batch. Balances are not checked: the venue drops what does not fit, order
+        by order.
+
+        :raises InputError: an order that is not possible, or more of them than the accounts can hold; nothing was sent.
+        :raises StateError: ``batch_over``, ``batch_not_open``: another batch than ``valid_for_batch`` is open.
+        :raises SealbookError: the reason, if no account could commit its part; a part that failed is in ``errors``.
+        """
+        if sum((valid_for_batch is not None, gtc, gtt is not None)) > 1:
+            raise InputError("give one of valid_for_batch, gtc and gtt", field="gtc")
+        if refresh and not (gtc or gtt):
+            raise InputError("refresh is for quotes that stand: gtc or gtt", field="refresh")
+        standing = None
+        if gtc or gtt is not None:
+            end = None if gtt is None else gtt.timestamp()
+            if end is not None and end <= self.clients[0].now():
+                raise InputError(f"gtt: {gtt} is over", field="gtt")
+            standing = StandingLadder(self.clients[0].venue, ladder, end, refresh)
+        async with self._lock:
+            self._standing = standing
+            if standing is None:
+                return await self._commit(ladder, valid_for_batch, within)
+            result = await self._commit_standing(standing, within)
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep())
+        self._wake.set()
+        return result
+
+    async def cancel(self, *, within: float = 30.0) -> None:
+        """Take all quotes back: out of the open batch, and what stands for later ones. None at all is no error."""
+        async with self._lock:
+            self._standing = None
+            await asyncio.gather(*(self._withdraw(client, within) for client in self.clients))
+
+    @property
+    def standing(self) -> tuple[StandingOrder, ...]:
+        """Orders that stand beyond the open batch, with what is filled of each."""
+        return () if self._standing is None else tuple(self._standing.orders)
+
+    async def _commit(self, ladder: Sequence[Instruction], only: int | None, within: float) -> QuoteResult:
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            batch = (await self.clients[0].open_batch()).batch if only is None else only
+            result = await self._commit_in(ladder, batch, within)
+            late = [e for e in result.errors.values() if isinstance(e, StateError) and e.code in _BATCH_OVER]
+            if late and only is None and asyncio.get_running_loop().time() < deadline:
+                continue  # the batch closed on the way: the whole ladder is for the next one
+            if not result.commitments and result.errors:
+                raise next(iter(result.errors.values()))
+            return result
+
+    async def _commit_in(self, ladder: Sequence[Instruction], batch: int, within: float) -> QuoteResult:
+        funds = [await client.available_units() for client in self.clients]
+        shares = allocate(self.clients[0].venue, ladder, funds)
+        outcomes = await asyncio.gather(
+            *(
+                self._commit_share(client, share, ladder, batch, within)
+                for client, share in zip(self.clients, shares, strict=True)
+            )
+        )
+        orders: list[OrderHandle | None] = [None] * len(ladder)
+        commitments: dict[int, Commitment] = {}
+        errors: dict[int, SealbookError] = {}
+        for client, share, outcome in zip(self.clients, shares, outcomes, strict=True):
+            if isinstance(outcome, SealbookError):
+                errors[client.account] = outcome
+            elif outcome is not None:
+                commitments[client.account] = outcome
+                for place, handle in zip(share.places, outcome, strict=True):
+                    orders[place] = handle
+        if commitments:
+            self._spawn(self._watch(batch, commitments))
+        if self._lease is not None and self._leasing is None:
+            self._leasing = asyncio.create_task(self._renew(self._lease))
+        return QuoteResult(batch, tuple(orders), commitments, errors)
+
+    async def _commit_share(
+        self, client: Client, share: Share, ladder: Sequence[Instruction], batch: int, within: float
+    ) -> Commitment | SealbookError | None:
+        """One account's part; an account without a part takes back what it has in the batch."""
+        try:
+            if not share.places:
+                await self._withdraw(client, within)
+                return None
+            part = [ladder[place] for place in share.places]
+            made = await client.replace(part, check_balance=False, valid_for_batch=batch, within=within)
+            if self._lease is not None:
+                await client.lease(self._lease, within=within)
+                self._leased[client.account] = batch
+        except SealbookError as error:
+            return error
+        return made
+
+    async def _withdraw(self, client: Client, within: float) -> None:
+        try:
+            await client.cancel(within=within)
+        except StateError as error:
+            if error.code != "no_commitment":
+                raise
+
+    # ------------------------------------------------------------------------------------------ standing
+
+    async def _commit_standing(self, standing: StandingLadder, within: float) -> QuoteResult:
+        batch = (await self.clients[0].open_batch()).batch
+        standing.take_in()
+        orders, ladder = standing.due(batch)
+        if not ladder:
+            return QuoteResult(batch, (), {}, {})
+        result = await self._commit(ladder, None, within)
+        for order, handle in zip(orders, result.orders, strict=True):
+            if handle is not None:
+                order.committed.append(handle)
+        return result
+
+    async def _keep(self) -> None:
+        """Commit the standing ladder again in every batch, and again when results free what was in doubt."""
+        batch: int | None = None
+        while (standing := self._standing) is not None:
+            try:
+                status = await self._next_or_woken(batch)
+                standing.take_in()
+                if standing.done:
+                    self._standing = None
+                    return
+                if standing.over(self.clients[0].now()):
+                    await self.cancel()
+                    return
+                batch = status
+                orders, ladder = standing.due(batch)
+                wanted = [(order, getattr(item, "quantity", 0)) for order, item in zip(orders, ladder, strict=True)]
+                present = [(o, h.entry.quantity) for o in standing.orders for h in o.committed if h.batch == batch]
+                if wanted and (not present if standing.refresh else wanted != present):
+                    async with self._lock:
+                        if standing is self._standing:
+                            await self._commit_standing(standing, 30.0)
+            except SealbookError as error:
+                if error.code == _CLOSED:
+                    return
+                log.warning("quotes: %s", error, extra={"code": error.code})
+                await asyncio.sleep(_SECOND)
+
+    async def _next_or_woken(self, batch: int | None) -> int:
+        """The open batch, once it is another one, results came in, or the ladder's time is over."""
+        self._wake.clear()
+        waits = [
+            asyncio.ensure_future(self.clients[0].next_batch(batch)),
+            asyncio.ensure_future(self._wake.wait()),
+        ]
+        standing = self._standing
+        left = None
+        if standing is not None and standing.good_till is not None:
+            left = max(standing.good_till - self.clients[0].now(), 0.0)
+        try:
+            await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return (await self.clients[0].open_batch()).batch
+
+    # ------------------------------------------------------------------------------------------ lease
+
+    async def _renew(self, seconds: float) -> None:
+        """Tell the venue three times per lease that this program is there."""
+        while True:
+            await asyncio.sleep(seconds / 3)
+            for client in self.clients:
+                try:
+                    await client.renew_lease(within=seconds / 3)
+                except SealbookError as error:
+                    if error.code == _CLOSED:
+                        return
+                    log.warning("lease of account %d: %s", client.account, error, extra={"code": error.code})
+
+    # ------------------------------------------------------------------------------------------ outcomes
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch(self, batch: int, commitments: Mapping[int, Commitment]) -> None:
+        """Tell of the fills of a batch, then of what they left."""
+        venue, cleared = self.clients[0].venue, False
+        for account, made in commitments.items():
+            for handle in made:
+                await _outcome(handle)
+                fill = fill_of(venue, account, handle)
+                cleared = cleared or handle.fill is not None
+                if fill is not None:
+                    for callback in self._fill_callbacks:
+                        await _called(callback, fill)
+        self._wake.set()
+        if not cleared:
+            return
+        self._last = max(self._last, batch)
+        if self._inventory_callbacks:
+            inventory = await self.inventory()
+            for told in self._inventory_callbacks:
+                await _called(told, inventory)
+
+
+async def _outcome(handle: OrderHandle) -> None:
+    """Wait until an order is cleared, or can be no more."""
+    if settled_or_cleared(handle):
+        return
+    try:
+        async for _ in handle.events():
+            if settled_or_cleared(handle):
+                return
+    except StateError:
+        return  # the client was closed
+
+
+async def _called(callback: Callable[[Any], Any], fact: object) -> None:
+    """A strategy's fault must not stop the quotes."""
+    try:
+        result = callback(fact)
+        if inspect.isawaitable(result):
+            await result
+    except Exception:
+        log.exception("a callback failed")
