@@ -41,6 +41,7 @@ MINIMUM_BITS: Final = 100.0
 
 Progress = Callable[[str], None]
 
+_SECOND: Final = "the native verifier gives the same verdict"
 _HINTS: Final = {
     Reason.LOOKUP_POW: "the proof was made for other public data, or its beginning is damaged",
     Reason.LENGTH: "the proof is not of this key",
@@ -81,8 +82,11 @@ class Findings:
         self.checks.append(Check(name, title, ok, detail))
 
 
-def check_export(export: SettlementExport, progress: Progress = lambda _: None) -> Findings:
-    """All checks that the file allows. Raises nothing for any file that :func:`decode_export` accepts."""
+def check_export(export: SettlementExport, progress: Progress = lambda _: None, native: bool = False) -> Findings:
+    """All checks that the file allows. Raises nothing for any file that :func:`decode_export` accepts.
+
+    ``native``: a second verifier judges the proof too.
+    """
     findings = Findings()
     progress("reading the public data")
     _public_data(export, findings)
@@ -91,7 +95,7 @@ def check_export(export: SettlementExport, progress: Progress = lambda _: None) 
     progress("building the program's key from source")
     _key(export, findings)
     progress("verifying the proof")
-    _proof(export, findings)
+    _proof(export, findings, native)
     _outcome(export, findings)
     _missing(export, findings)
     _security(export, findings)
@@ -163,10 +167,12 @@ def _key(export: SettlementExport, findings: Findings) -> None:
     findings.add("program", title, rebuilt == own, detail)
 
 
-def _proof(export: SettlementExport, findings: Findings) -> None:
+def _proof(export: SettlementExport, findings: Findings, native: bool) -> None:
     title = "the proof holds for these public data"
     if findings.data is None:
         findings.add("proof", title, None, "there are no public data to prove")
+        if native:
+            findings.add("native", _SECOND, None, "there are no public data to prove")
         return
     public, key = raw(export.public_data), raw(export.verification_key)
     try:
@@ -174,15 +180,36 @@ def _proof(export: SettlementExport, findings: Findings) -> None:
         packed = pack(findings.messages, export.parameters.public_bus)
         context = proof_context(export.chain_id, export.contract, keccak(key), public, packed)
         bus = export.parameters.public_bus
-        findings.verified = verify(key, context, [(bus, m) for m in findings.messages], raw(export.proof))
-    except (ProofRejected, PublicDataError) as error:
-        hint = _HINTS.get(error.reason) if isinstance(error, ProofRejected) else None
-        findings.add("proof", title, False, f"{error} ({hint})" if hint else str(error))
+    except PublicDataError as error:
+        findings.add("proof", title, False, str(error))
+        if native:
+            findings.add("native", _SECOND, None, "there are no public messages to prove")
         return
-    verified = findings.verified
-    findings.add(
-        "proof", title, True, f"{verified.proof_bytes} bytes, {verified.messages} public messages, Python verifier"
-    )
+    messages, proof = [(bus, m) for m in findings.messages], raw(export.proof)
+    reason = None
+    try:
+        verified = findings.verified = verify(key, context, messages, proof)
+    except ProofRejected as error:
+        reason = error.reason
+        hint = _HINTS.get(reason)
+        findings.add("proof", title, False, f"{error} ({hint})" if hint else str(error))
+    else:
+        shown = f"{verified.proof_bytes} bytes, {verified.messages} public messages, Python verifier"
+        findings.add("proof", title, True, shown)
+    if native:
+        _second_opinion(findings, reason, lambda: prover_api.verify_native(key, context, messages, proof))
+
+
+def _second_opinion(findings: Findings, first: Reason | None, judge: Callable[[], None]) -> None:
+    """``first`` is the Python verifier's reason, None if it accepted."""
+    second = None
+    try:
+        judge()
+    except ProofRejected as error:
+        second = error.reason
+    verdicts = [reason.value if reason else "accepted" for reason in (first, second)]
+    detail = verdicts[0] if first is second else f"Python: {verdicts[0]}, native: {verdicts[1]}"
+    findings.add("native", _SECOND, first is second, detail)
 
 
 def _outcome(export: SettlementExport, findings: Findings) -> None:

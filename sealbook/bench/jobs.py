@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,7 +15,7 @@ from proofs import prover_api
 from proofs.params import TIERS
 from proofs.statement.public import PUBLIC_BUS
 from proofs.statement.settlement import Statement, Witness, build_witness, prove, verification_key
-from proofs.verifier import verify
+from proofs.verifier import PublicMessage, verify
 
 from .process import Report, peak_memory
 from .workload import Work, Workload, build
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 BASELINE_LOG_COUNT: Final = 20
 BASELINE_REPEATS: Final = 3
+NATIVE_REPEATS: Final = 5
 CHAIN_ID: Final = 1
 CONTRACT: Final = "0x" + "5e" * 20
 """Where no contract is measured, the proof is bound to this address."""
@@ -92,7 +93,7 @@ def proven_epoch(report: Report, workload: Workload, beacons: list[bytes], chain
 
 
 def verify_job(report: Report, statement: Statement, key: bytes, proof: bytes) -> Figures:
-    """The Python verifier on one proof, its key's parsing included.
+    """The Python and the native verifier on one proof, the key's parsing included.
 
     :raises proofs.verifier.ProofRejected: the proof does not hold
     """
@@ -102,6 +103,8 @@ def verify_job(report: Report, statement: Statement, key: bytes, proof: bytes) -
     verify(key, statement.context, messages, proof)
     seconds = time.perf_counter() - start
     peak = peak_memory()
+    report("verifying natively", None)
+    native = statistics.median(_native_seconds(key, statement.context, messages, proof) for _ in range(NATIVE_REPEATS))
     report("measuring the baseline", None)
     base = baseline()
     return {
@@ -110,9 +113,17 @@ def verify_job(report: Report, statement: Statement, key: bytes, proof: bytes) -
         "proof_bytes": len(proof),
         "baseline_seconds": base,
         "ratio": seconds / base,
+        "native_seconds": native,
+        "native_ratio": native / base,
         "tier": TIERS[statement.tier].name,
         "public_messages": len(statement.messages),
     }
+
+
+def _native_seconds(key: bytes, context: bytes, messages: Sequence[PublicMessage], proof: bytes) -> float:
+    start = time.perf_counter()
+    prover_api.verify_native(key, context, messages, proof)
+    return time.perf_counter() - start
 
 
 def _beacons(work: Work) -> list[bytes]:

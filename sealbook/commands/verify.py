@@ -41,6 +41,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="what `sealbook inspect --export` wrote")
+    parser.add_argument("--native", action="store_true", help="have a second, native verifier judge the proof too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
     return parser
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"sealbook verify: {args.file}: {error}", file=sys.stderr)
         return 2
     with Console(stderr=True).status("reading", spinner="dots") as status:
-        findings = check_export(export, status.update)
+        findings = check_export(export, status.update, args.native)
     checks = [*findings.checks, OFFLINE]
     shown = settlement_object(export, findings, checks)
     if args.json:

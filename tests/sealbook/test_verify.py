@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
+from proofs.verifier import ProofRejected, Reason
 from sealbook.checks import Check, Findings, check_export
 from sealbook.cli import main
 from sealbook.export import decode_export
@@ -82,6 +83,35 @@ def test_the_command_prints_tables(exported: bytes, tmp_path: Path, capsys: pyte
     out = capsys.readouterr().out
     assert out.endswith("verified\n")
     assert "only `sealbook inspect`" in out
+
+
+def test_a_second_verifier_gives_the_same_verdict(exported: bytes) -> None:
+    for verdict in ("accepted", "fri_merkle"):
+        data = json.loads(exported)
+        if verdict != "accepted":
+            flip(data, "proof", -1)
+        findings = check_export(decode_export(json.dumps(data).encode()), native=True)
+        native = findings.checks[6]
+        assert (native.name, native.ok, native.detail) == ("native", True, verdict)
+        assert findings.accepted is (verdict == "accepted")
+
+
+def test_verifiers_that_disagree_fail_a_check(exported: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reject(*_: object) -> None:
+        raise ProofRejected(Reason.MERKLE, "as a test has it")
+
+    monkeypatch.setattr("proofs.prover_api.verify_native", reject)
+    findings = check_export(decode_export(exported), native=True)
+    assert failed(findings) == {"native": "Python: accepted, native: merkle"}
+    assert not findings.accepted
+
+
+def test_the_native_option(exported: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "export.json"
+    path.write_bytes(exported)
+    assert main(["verify", str(path), "--native", "--json"]) == 0
+    names = [check["name"] for check in json.loads(capsys.readouterr().out)["checks"]]
+    assert names.index("native") == names.index("proof") + 1
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.03, 0.08, 0.2, 0.4, 0.6, 0.8, 0.999])

@@ -269,6 +269,8 @@ fn check<'py>(
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    #[cfg(feature = "unblinded")]
+    m.add("UNBLINDED", crate::blinding::VARIABLE)?;
     m.add("ProofError", m.py().get_type::<ProofError>())?;
     m.add_function(wrap_pyfunction!(setup, m)?)?;
     m.add_function(wrap_pyfunction!(prove, m)?)?;

@@ -27,6 +27,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 
+use crate::blinding::{Part, draw};
 use crate::mmcs::{Digest, SaltedMmcs, Val};
 use crate::params::Params;
 use crate::progress;
@@ -142,8 +143,8 @@ impl HidingPcs {
         self.rng.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn random(&self, rows: usize, width: usize) -> Vec<Val> {
-        RowMajorMatrix::rand(&mut *self.lock(), rows, width).values
+    fn random(&self, part: Part, rows: usize, width: usize) -> Vec<Val> {
+        draw(part, &mut self.lock(), rows, width)
     }
 
     fn check_budget(&self, height: usize) -> Result<(), HidingError> {
@@ -185,8 +186,8 @@ impl HidingPcs {
 
     /// The polynomial that hides the folding: uniform, of the highest degree that a masked column of `height` rows has.
     fn folding_mask(&self, height: usize) -> RowMajorMatrix<Val> {
-        let coefficients = RowMajorMatrix::new(self.random(height, MASK_WIDTH), MASK_WIDTH);
-        let mask = self.random(self.mask_length, MASK_WIDTH);
+        let coefficients = RowMajorMatrix::new(self.random(Part::Folding, height, MASK_WIDTH), MASK_WIDTH);
+        let mask = self.random(Part::Folding, self.mask_length, MASK_WIDTH);
         self.extend(&coefficients, &mask, Val::GENERATOR)
     }
 }
@@ -210,7 +211,7 @@ impl Pcs<Challenge, Challenger> for HidingPcs {
         let mut extended = Vec::new();
         for (_, trace) in evaluations {
             self.check_budget(trace.height())?;
-            let mask = self.random(self.mask_length, trace.width());
+            let mask = self.random(Part::Columns, self.mask_length, trace.width());
             let coefficients = self.dft.idft_batch(trace);
             extended.push(self.extend(&coefficients, &mask, Val::GENERATOR));
         }
@@ -312,7 +313,7 @@ impl UnivariateStarkPcs<Challenge, Challenger> for HidingPcs {
         let width = chunks.first().map_or(0, Matrix::width);
         let weights = selector_weights(&domains);
         let mut masks: Vec<Vec<Val>> = (1..domains.len())
-            .map(|_| self.random(self.mask_length, width))
+            .map(|_| self.random(Part::Chunks, self.mask_length, width))
             .collect();
         let mut last = Val::zero_vec(self.mask_length * width);
         if let Some((own, others)) = weights.split_last() {

@@ -4,6 +4,7 @@
 
 mod air;
 mod api;
+mod blinding;
 mod hash;
 mod hiding;
 mod keytree;

@@ -17,6 +17,8 @@ use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap, SerializingHasher};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::blinding::{Part, draw};
+
 pub type Val = Goldilocks;
 pub type FieldHash = SerializingHasher<Keccak256Hash>;
 pub type Compress = CompressionFunctionFromHasher<Keccak256Hash, 2, 32>;
@@ -91,7 +93,7 @@ impl Mmcs<Val> for SaltedMmcs {
             .map(|(left, carries)| {
                 // Not HorizontalPair::new: a matrix without columns reports height 0.
                 let right = if carries {
-                    RowMajorMatrix::rand(&mut rng, left.height(), SALT)
+                    RowMajorMatrix::new(draw(Part::Salts, &mut rng, left.height(), SALT), SALT)
                 } else {
                     RowMajorMatrix::new(Vec::new(), 0)
                 };
