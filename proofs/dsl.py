@@ -210,6 +210,10 @@ class Row:
         """Receive any number of times: only where every row's content is fully constrained."""
         self._message(bus, RECEIVE, fields, multiplicity, label, weight=0)
 
+    def vouch(self, bus: Bus, fields: Sequence[Expr | int], multiplicity: Expr, label: str) -> None:
+        """Send any number of times: only where all who send the message show that what it says is true."""
+        self._message(bus, SEND, fields, multiplicity, label, weight=0)
+
     def _message(self, bus: Bus, sign: int, fields: Sequence[Expr | int], count: Expr, label: str, weight: int) -> None:
         if len(fields) > bus.width:
             raise ValueError(f"{self.table}: {label}: {len(fields)} fields on a bus of width {bus.width}")

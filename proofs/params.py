@@ -100,14 +100,17 @@ MATRICES: Final = ("hashes", "limbs", "ledger")
 TIERS: Final = (
     Tier(0, "small", (12, 12, 11)),
     Tier(1, "medium", (14, 14, 11)),
-    Tier(2, "large", (16, 16, 13)),
-    Tier(3, "epoch", (17, 17, 15)),
-    Tier(4, "maximal", (17, 19, 15)),
-    Tier(5, "small-compact", (12, 12, 11), COMPACT),
-    Tier(6, "medium-compact", (14, 14, 11), COMPACT),
+    Tier(2, "deep", (15, 15, 14)),
+    Tier(3, "large", (16, 16, 13)),
+    Tier(4, "epoch", (17, 17, 14)),
+    Tier(5, "maximal", (17, 18, 14)),
+    Tier(6, "small-compact", (12, 12, 11), COMPACT),
+    Tier(7, "medium-compact", (14, 14, 11), COMPACT),
 )
 """The maximal tier holds the worst single batch: 256 bundles of 64 entries, and as many changed balances and
-withdrawals as there are assets for each. Few heights, three apart where it goes: each further height, and each step
+withdrawals as there are assets for each: at most 31,000 compressions, and 255,000 different range checks if all are. The
+deep tier holds such a batch of an ordinary day, the large one four batches of 256 x 4 orders and the epoch tier 16, by
+accounts that trade several times. Few heights, three apart where it goes: each further height, and each step
 that is not one folding of 8, adds rounds to every query."""
 
 

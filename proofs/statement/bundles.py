@@ -35,6 +35,7 @@ def bundles(row: Row) -> None:
     absolute = first_batch + batch
 
     (count,) = row.share("count")
+    # At least one: entries count from 1 to the header's count, and a bundle without any never ends.
     row.send(RANGE, [int(Bits.LIMB), MAX_ENTRIES - count], opened, "at most 64 entries")
     salt = row.share_digest("salt", 3)
     header, body, secret = row.share_digest("header"), row.share_digest("body"), row.share_digest("secret")

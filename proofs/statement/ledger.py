@@ -66,8 +66,9 @@ def cells(row: Row) -> None:
     row.zero(key * asset, "the key's slot is 0")
     old, new = row.share_digest("old"), row.share_digest("new")
 
-    # Only what is accessed can change, and accesses are of slots below 16 and of withdrawals: it is enough that
-    # balances and withdrawals are not mistaken for one another.
+    # What nobody accesses cannot change, and what is accessed has whole numbers for account and slot. A leaf's index is
+    # a whole number below 2^24 by its path, so an accessed address names one leaf. Left to rule out is that a balance
+    # is taken for a withdrawal (slots from 32), or the other way round.
     row.send(RANGE, [int(Bits.LIMB), 256 * asset], money, "asset number below 16")
     for i in range(1, 4):
         row.zero(money * old[i], "a balance is one number")

@@ -14,6 +14,10 @@ def hashes(row: Row) -> None:
     before and after, and requests those children that change hands below it. A child that is not requested is the same
     before and after. A *key* row is a node of a key path under the root that its message carries in the place of
     the node before. It vouches for its children any number of times; it is vouched for itself, or it is the root.
+
+    That free number is harmless. On a key row it counts something true, whatever its sign: who takes the message hangs
+    on a row that sent it, and that row on another one level higher, up to a root. A state row may ask once or not at
+    all. All other rows have tag 0, which nobody takes.
     """
     children, node = poseidon2(row.beside("poseidon2"))
     left, right = children[:4], children[4:]
@@ -33,5 +37,5 @@ def hashes(row: Row) -> None:
         for b, a, known in zip(before, after, old, strict=True):
             row.zero(state * (1 - touch) * (b - a), f"a {name} child that is not touched stays")
             row.zero(key * (b - known), f"the {name} child is under the same root")
-        row.send(PUBLIC, [tag, place + LEVEL, 0, 2 * index + bit, *before, *after], touch, f"{name} child")
+        row.vouch(PUBLIC, [tag, place + LEVEL, 0, 2 * index + bit, *before, *after], touch, f"{name} child")
     row.send(HASH, [*old_left, *old_right, *old], state, "hash before")

@@ -34,10 +34,10 @@ class Served:
     limbs: dict[int, int]
 
 
-def serve(program: Program, traces: Mapping[str, Column], nodes: int) -> Served:
+def serve(program: Program, traces: Mapping[str, Column], nodes: Column) -> Served:
     """Counts of what ``traces`` ask for, modulo the field: a forged trace may ask minus once.
 
-    The first ``nodes`` rows of the hashes are nodes, whose own compressions serve too.
+    ``nodes``: the inputs of the compressions that node rows make, shape (n, 8); they serve too.
     """
     asked: dict[str, list[Column]] = {HASH.name: [], RANGE.name: []}
     for index, matrix in enumerate(program.matrices):
@@ -46,9 +46,7 @@ def serve(program: Program, traces: Mapping[str, Column], nodes: int) -> Served:
                 sent = _native.messages(program.tape, index, traces[matrix.name], program.bus_id(bus), SEND)
                 asked[bus.name].append(sent)
     hashes, hash_counts = counted(np.concatenate(asked[HASH.name]))
-    first = program.matrices[program.matrix_of("nodes")].names["poseidon2.in0"]
-    made = traces["hashes"][:nodes, first : first + 8]
-    rows = {key: row for row, key in enumerate(_keys(made).tolist())}
+    rows = {key: row for row, key in enumerate(_keys(nodes).tolist())}
     found = [rows.get(key) for key in _keys(hashes[:, :8]).tolist()]
     node_counts: dict[int, int] = {}
     for row, count in zip(found, hash_counts.tolist(), strict=True):
