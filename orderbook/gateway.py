@@ -107,6 +107,11 @@ class Gateway:
             min_seal_interval=fixed.min_seal_interval,
         )
 
+    @property
+    def development(self) -> bool:
+        """Whether nobody but this node's side makes blocks: bytes are free there, and waiting is not."""
+        return self._endpoint.profile.mines_on_demand
+
     def tiers(self) -> tuple[bytes, ...]:
         """Hashes of the contract's verification keys."""
         with _translated():

@@ -32,11 +32,18 @@ PROGRESS_SECONDS = 0.5
 class ProcessProver:
     """Proves one epoch at a time. ``tiers`` are the contract's verification-key hashes.
 
-    ``progress`` is called in the event loop with (first batch, fraction done).
+    ``progress`` is called in the event loop with (first batch, fraction done). ``proofs``: profile of the proof
+    parameters.
     """
 
-    def __init__(self, tiers: tuple[bytes, ...], progress: Callable[[int, float], None] | None = None) -> None:
+    def __init__(
+        self,
+        tiers: tuple[bytes, ...],
+        progress: Callable[[int, float], None] | None = None,
+        proofs: str = "fast",
+    ) -> None:
         self._tiers = tiers
+        self._proofs = proofs
         self._progress = progress
         self._process: SpawnProcess | None = None
 
@@ -79,6 +86,7 @@ class ProcessProver:
                 for leaf in batch.missing
             ),
             tiers=self._tiers,
+            proofs=self._proofs,
         )
 
     async def _receive(self, receiver: Connection, first: int) -> SettlementPackage:

@@ -31,6 +31,8 @@ class Job:
     """(batch index, account, client sequence, commit signature) of every leaf that is missing."""
     tiers: tuple[bytes, ...]
     """Hashes of the contract's verification keys."""
+    proofs: str = "fast"
+    """Profile of the proof parameters (:data:`proofs.params.PROFILES`)."""
 
 
 def check_tiers(tiers: tuple[bytes, ...]) -> None:
@@ -53,7 +55,9 @@ def make_package(job: Job) -> SettlementPackage:
         ``prover_failed``.
     """
     try:
-        witness = build_witness(job.epoch, job.known, job.chain_id, job.contract)
+        # A contract that was deployed without the keys of a profile takes the fast one's.
+        profile = job.proofs if len(job.tiers) == len(TIERS) else "fast"
+        witness = build_witness(job.epoch, job.known, job.chain_id, job.contract, profile=profile)
     except EpochTooLarge as error:
         raise ProverError(str(error), code="epoch_too_large") from None
     statement, execution = witness.statement, witness.execution

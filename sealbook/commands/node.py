@@ -27,7 +27,7 @@ from orderbook.proving import check_tiers
 from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
-from proofs.params import MAX_BATCHES
+from proofs.params import MAX_BATCHES, PROFILES
 
 _DESCRIPTION = """\
 Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
@@ -133,6 +133,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="S",
         help="prove fewer after this time (default 300)",
     )
+    batches.add_argument(
+        "--proofs",
+        choices=sorted(PROFILES),
+        help="fast: the least work; compact: the fewest bytes on L1, six times the work (default: compact, but fast on"
+        " development chains)",
+    )
     parser.add_argument("--poll-seconds", type=_seconds, default=0.5, metavar="S", help="how often L1 is read")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(run=run)
@@ -190,7 +196,8 @@ def _prepare(options: argparse.Namespace) -> tuple[Node, Journal]:
             state.lifecycle.settled,
         )
     metrics = Metrics()
-    prover = ProcessProver(tiers, _Progress(metrics))
+    proofs = options.proofs or ("fast" if gateway.development else "compact")
+    prover = ProcessProver(tiers, _Progress(metrics), proofs)
     limits = Limits(connections=options.max_connections)
     return Node(settings, state, journal, gateway, prover, operator, limits, metrics=metrics, tls=tls), journal
 
