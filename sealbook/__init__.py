@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from client.audit import Balance
     from client.client import Client
+    from client.deadlines import Deadline
     from client.errors import (
         BrokenPromiseError,
         CapExceededError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
     from client.quotes import QuoteResult, Quotes
+    from client.remote.agent import RemoteClient
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
     from client.sim import SimAsset, SimMarket, SimTerms, SimTick, SimVenue
     from client.states import (
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         Settled,
         Unfilled,
     )
+    from client.streams import Delta, OrderUpdate, Resynced, Snapshot, Stale, Stream
     from client.venue import Asset, Market, Venue
 
 _ERRORS = (
@@ -82,8 +85,11 @@ _HOMES = {
     **dict.fromkeys(("QuoteResult", "Quotes"), "client.quotes"),
     **dict.fromkeys(("SimAsset", "SimMarket", "SimTerms", "SimTick", "SimVenue"), "client.sim"),
     **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
+    **dict.fromkeys(("Delta", "OrderUpdate", "Resynced", "Snapshot", "Stale", "Stream"), "client.streams"),
     "Balance": "client.audit",
     "Client": "client.client",
+    "Deadline": "client.deadlines",
+    "RemoteClient": "client.remote.agent",
     "Keys": "client.keys",
 }
 
@@ -100,6 +106,8 @@ __all__ = [
     "Commitment",
     "Committed",
     "Created",
+    "Deadline",
+    "Delta",
     "Expired",
     "Fault",
     "FloatRefusedError",
@@ -120,13 +128,16 @@ __all__ = [
     "OrderHandle",
     "OrderState",
     "OrderStatus",
+    "OrderUpdate",
     "OutOfBandError",
     "Proven",
     "QuoteResult",
     "QuoteTick",
     "Quotes",
     "Rejected",
+    "RemoteClient",
     "RemoteSigner",
+    "Resynced",
     "RevealMissed",
     "Revealed",
     "SealbookError",
@@ -140,8 +151,11 @@ __all__ = [
     "SimTerms",
     "SimTick",
     "SimVenue",
+    "Snapshot",
+    "Stale",
     "StateError",
     "StoreError",
+    "Stream",
     "TransactionPendingError",
     "TransactionRevertedError",
     "Unfilled",
