@@ -19,6 +19,7 @@ from .book import Book, end
 from .checks import check_receipt
 from .errors import BrokenPromiseError, StateError, VenueRefusedError
 from .handles import Commitment, OrderHandle
+from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
@@ -59,6 +60,7 @@ class Desk:
         ring: KeyRing,
         signer: Signer,
         book: Book,
+        keeper: EvidenceKeeper,
         take_over: bool = False,
     ) -> None:
         self._venue = venue
@@ -68,6 +70,7 @@ class Desk:
         self._ring = ring
         self._signer = signer
         self._book = book
+        self._keeper = keeper
         self._take_over = take_over
         self._messages = Messages(venue.chain_id, venue.contract)
         self._lease: Lease | None = None
@@ -260,6 +263,7 @@ class Desk:
             await asyncio.sleep(_PAUSE)
         if not isinstance(reply, Receipt):
             raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+        self._keeper.receipt(reply)
         check_receipt(
             self._messages.domain,
             self._venue.operator,

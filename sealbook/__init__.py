@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from client.audit import Balance
-    from client.client import Client
     from client.deadlines import Deadline
     from client.errors import (
         BrokenPromiseError,
         CapExceededError,
         ChainError,
         ChainUnreachableError,
+        EvidenceError,
         FloatRefusedError,
         InputError,
         InsufficientBalanceError,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from client.inventory import Inventory, MakerFill, QuoteTick
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
+    from client.proofs import ProofVerdict
     from client.quotes import QuoteResult, Quotes
     from client.remote.agent import RemoteClient
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
@@ -65,10 +66,12 @@ if TYPE_CHECKING:
     from client.streams import Delta, OrderUpdate, Resynced, Snapshot, Stale, Stream
     from client.venue import Asset, Market, Venue
 
+    from .sdk import Client
+
 _ERRORS = (
     "BrokenPromiseError CapExceededError ChainError ChainUnreachableError FloatRefusedError SealbookError "
     "InputError InsufficientBalanceError KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError "
-    "OutOfBandError SignerError StateError StoreError TransactionPendingError TransactionRevertedError "
+    "OutOfBandError SignerError StateError StoreError EvidenceError TransactionPendingError TransactionRevertedError "
     "VenueMismatchError VenueRefusedError VenueUnreachableError"
 )
 _STATES = (
@@ -87,7 +90,8 @@ _HOMES = {
     **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
     **dict.fromkeys(("Delta", "OrderUpdate", "Resynced", "Snapshot", "Stale", "Stream"), "client.streams"),
     "Balance": "client.audit",
-    "Client": "client.client",
+    "ProofVerdict": "client.proofs",
+    "Client": "sealbook.sdk",
     "Deadline": "client.deadlines",
     "RemoteClient": "client.remote.agent",
     "Keys": "client.keys",
@@ -108,6 +112,7 @@ __all__ = [
     "Created",
     "Deadline",
     "Delta",
+    "EvidenceError",
     "Expired",
     "Fault",
     "FloatRefusedError",
@@ -130,6 +135,7 @@ __all__ = [
     "OrderStatus",
     "OrderUpdate",
     "OutOfBandError",
+    "ProofVerdict",
     "Proven",
     "QuoteResult",
     "QuoteTick",

@@ -17,6 +17,7 @@ COMMANDS = {
     "agent": "hold an account's keys and store, commit for its programs, reveal in time",
     "inspect": "verify settled batches and epochs from L1 data alone",
     "verify": "verify an exported settlement offline",
+    "evidence": "check evidence of a venue's broken promise offline",
     "bench": "measure clearing, proving, verifying and settling",
 }
 """Words and what ``sealbook --help`` says of them."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from commitments.receipts import SigningKey
+from commitments.types import Digest
 from commitments.venue import keccak256
 from orderbook import views
 from orderbook.batch import Batch
@@ -32,6 +33,7 @@ from orderbook.notices import notices
 from orderbook.openings import commitment_root
 from orderbook.state import VenueState
 from orderbook.streams import Key
+from proofs.statement.public import Holding, MarketResult, Missing, PublicData, encode
 
 from ..chain import WithdrawalLine
 from .chain import SimContract
@@ -227,13 +229,38 @@ class SimFloor:
     def _settle(self, first: int, last: int) -> None:
         tree = self.state.tree.copy()
         tree.set(self.state.changed_leaves(first, last))
-        totals: dict[tuple[int, int], int] = {}
+        public = _public_data(self.state.epoch(first, last), tree.root)
         for batch in self.state.epoch(first, last):
-            assert batch.cleared is not None
-            for account, asset, units in batch.cleared.withdrawals:
-                totals[account, asset] = totals.get((account, asset), 0) + units
-            if batch.cleared.markets:
+            if batch.cleared is not None and batch.cleared.markets:
                 self.contract.references = tuple(market.price for market in batch.cleared.markets)
-        lines = [WithdrawalLine(account, asset, units) for (account, asset), units in sorted(totals.items())]
-        settled = self.contract.settle(first, last, tree.root, lines)
+        lines = [WithdrawalLine(w.account, w.asset, w.value) for w in public.withdrawals]
+        settled = self.contract.settle(first, last, tree.root, lines, encode(public))
         self._follow([EpochSettled(first, last, tree.root, settled.block, (settled.transaction,), 0)])
+
+
+def _public_data(batches: Sequence[Batch], root: Digest) -> PublicData:
+    """What the settlement of cleared batches publishes."""
+    rows, missing = [], []
+    balances: dict[tuple[int, int], int] = {}
+    withdrawn: dict[tuple[int, int], int] = {}
+    for index, batch in enumerate(batches):
+        cleared = batch.cleared
+        assert cleared is not None
+        if cleared.markets:
+            rows.append(tuple(MarketResult(market.price, market.volume) for market in cleared.markets))
+        charged = {outcome.account for outcome in cleared.accounts if not outcome.opened and outcome.charged}
+        missing += [Missing(index, x.account, x.commitment, x.account in charged) for x in batch.missing]
+        for account, asset, units in cleared.balances:
+            balances[account, asset] = units
+        for account, asset, units in cleared.withdrawals:
+            withdrawn[account, asset] = withdrawn.get((account, asset), 0) + units
+    return PublicData(
+        first_batch=batches[0].number,
+        batches=len(batches),
+        tier=0,
+        new_root=root,
+        results=tuple(rows),
+        missing=tuple(missing),
+        balances=tuple(Holding(*place, value) for place, value in sorted(balances.items())),
+        withdrawals=tuple(Holding(*place, value) for place, value in sorted(withdrawn.items())),
+    )
