@@ -21,13 +21,13 @@ from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
 
 from orderbook.wire import BatchStatus, Entry
 
 from ..audit import Balance
 from ..deadlines import Deadline
-from ..errors import NoReplyError, SealbookError, StateError, VenueMismatchError, VenueUnreachableError
+from ..errors import InputError, NoReplyError, SealbookError, StateError, VenueMismatchError, VenueUnreachableError
 from ..handles import Commitment, OrderHandle
 from ..orders import Instruction, withdrawal
 from ..states import OrderStatus
@@ -85,6 +85,7 @@ class RemoteClient:
         self._socket: ClientConnection | None = None
         self._ready = asyncio.Event()
         self._failure: SealbookError | None = None
+        self._cause = ""
         self._waiting: dict[int, asyncio.Future[Answer | None]] = {}
         self._next = 1
         self._task: asyncio.Task[None] | None = None
@@ -252,7 +253,8 @@ class RemoteClient:
                 return self._socket
         except TimeoutError:
             raise VenueUnreachableError(
-                f"{self.url}: no agent in {within:g} s", advice="check the address, and that the agent runs"
+                f"{self.url}: no agent in {within:g} s{self._cause}",
+                advice="check the address, and that the agent runs",
             ) from None
 
     async def _ask(self, call: Call, within: float) -> Answer:
@@ -318,7 +320,10 @@ class RemoteClient:
                     self._ready.set()
                     return
                 log.info("agent %s: %s", self.url, error)
+            except InvalidURI as error:
+                self._failure = InputError(f"url: {error}", code="bad_url", field="url")
             except (OSError, WebSocketException, TimeoutError, msgspec.DecodeError) as error:
+                self._cause = f"; last seen: {type(error).__name__}: {error}"[:300]
                 log.info("agent %s: %s", self.url, type(error).__name__)
             self._lost()
             if self._failure is not None:
