@@ -46,7 +46,7 @@ examples:
       --keys alice.keys --store alice.sqlite3 --account-number 7
   SEALBOOK_PASSWORD=... sealbook agent --config agent.toml --json
 
-Exit status: 0 after Ctrl-C, 2 if the agent cannot start, 1 if it had to stop.
+Exit status: 0 after Ctrl-C, 2 if the agent cannot start as asked, 1 if another try may help.
 """
 
 
