@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from commitments.receipts import SigningKey
@@ -36,6 +37,7 @@ from orderbook.streams import Key
 from proofs.statement.public import Holding, MarketResult, Missing, PublicData, encode
 
 from ..chain import WithdrawalLine
+from ..history import MarketRow
 from .chain import SimContract
 from .street import FIRST_UNITS, Flow, SimTick, Street
 from .switch import Switch
@@ -63,8 +65,13 @@ class SimFloor:
         self._flow = flow
         self._random = random.Random(terms.seed)
         self._switch = switch
+        self._before = 0.0
+        """Seconds of simulated time before the venue was at work last, and when that was on the loop's clock."""
         self._started: float | None = None
         self._closes = 0.0
+        self._closed: dict[int, float] = {}
+        self.rows: list[MarketRow] = []
+        """What the markets did in cleared batches, oldest first."""
         self._epoch_closed = 0.0
         self._changed = asyncio.Event()
         names = [f"street-{i}" for i in range(street if flow is not None else 0)]
@@ -77,7 +84,9 @@ class SimFloor:
     # ------------------------------------------------------------------------------------------ time
 
     def _elapsed(self) -> float:
-        return 0.0 if self._started is None else asyncio.get_running_loop().time() - self._started
+        if self._started is None:
+            return self._before
+        return self._before + asyncio.get_running_loop().time() - self._started
 
     def now(self) -> float:
         """Seconds since 1970 UTC in the simulation."""
@@ -108,6 +117,8 @@ class SimFloor:
                 self._switch.tell(notice)
             if isinstance(event, BatchCleared | EpochSettled):
                 self._publish(event)
+            if isinstance(event, BatchCleared):
+                self._note(event)
         self._changed.set()
 
     def _publish(self, event: BatchCleared | EpochSettled) -> None:
@@ -121,6 +132,13 @@ class SimFloor:
             key = ("balances", account)
             if self._switch.subscribed(key):
                 self._switch.broadcast(key, streams.stamp(key, views.balances(self.state, account, None)))
+
+    def _note(self, event: BatchCleared) -> None:
+        at = datetime.fromtimestamp(self._closed.pop(event.batch), UTC)
+        for result in event.markets:
+            market = self.contract.venue.markets[result.market]
+            price, volume = market.price(result.price), market.quantity(result.volume)
+            self.rows.append(MarketRow(event.batch, at, market.symbol, price, volume))
 
     def seal_now(self) -> None:
         """Close the open batch at once."""
@@ -136,18 +154,21 @@ class SimFloor:
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
-        self._started = loop.time() - self._elapsed()
-        self._closes = self._elapsed() + self.terms.batch_seconds
-        while True:
-            self._changed.clear()
-            pause = self._advance()
-            if pause > 0:
-                timer = loop.call_later(pause, self._changed.set) if pause < math.inf else None
-                await self._changed.wait()
-                if timer is not None:
-                    timer.cancel()
-            else:
-                await asyncio.sleep(0)  # clients hear of it before the next step
+        self._started = loop.time()
+        self._closes = max(self._closes, self._elapsed() + self.terms.batch_seconds)
+        try:
+            while True:
+                self._changed.clear()
+                pause = self._advance()
+                if pause > 0:
+                    timer = loop.call_later(pause, self._changed.set) if pause < math.inf else None
+                    await self._changed.wait()
+                    if timer is not None:
+                        timer.cancel()
+                else:
+                    await asyncio.sleep(0)  # clients hear of it before the next step
+        finally:
+            self._before, self._started = self._elapsed(), None
 
     def _advance(self) -> float:
         """Do the first thing that is due; seconds until the next one is, 0 if something was done."""
@@ -191,6 +212,7 @@ class SimFloor:
             self._follow(self._street.commit(batch, self._flow(self._tick(batch.number))))
         waiting = len(self.state.registry.queue) > self.state.lifecycle.last_cut
         if batch.collected or waiting:
+            self._closed[batch.number] = self.now()
             self._follow([BatchClosed(batch.number), BatchOpened(batch.number + 1, self.now())])
 
     def _tick(self, batch: int) -> SimTick:
