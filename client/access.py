@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
-from orderbook.wire import BatchStatus, GetMarkets, Markets
+from orderbook.wire import BatchStatus, GetBatch, GetMarkets, Markets
 
 from .audit import Audit
 from .errors import BrokenPromiseError
+from .history import History, MarketRow, OrderRow, market_rows, order_rows
 from .link import Link
 from .placing import Desk, open_batch
 from .quotes import Quotes
+from .store import Store
 from .venue import Venue
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class MakerAccess:
 
     venue: Venue
     _link: Link
+    _store: Store
     _audit: Audit | None
     _clock: Callable[[], float]
     _quotes: Quotes | None = None
@@ -75,6 +78,23 @@ class MakerAccess:
         """:meth:`available_units` in tokens, by asset symbol."""
         units = await self.available_units()
         return {asset.symbol: asset.tokens(units.get(asset.index, 0)) for asset in self.venue.assets}
+
+    def history(self) -> History[OrderRow]:
+        """Own orders with an outcome, from the store, oldest first; ``.to_pandas()`` makes a table."""
+        return order_rows(self.venue, self._store)
+
+    async def market_history(self, first: int, end: int) -> History[MarketRow]:
+        """Clearing prices and volumes of the batches from ``first`` up to, not with, ``end``: the venue's word.
+
+        :raises VenueRefusedError: ``unknown_batch``.
+        """
+        statuses = []
+        for batch in range(first, end):
+            reply = await self._link.request(GetBatch(id=0, batch=batch))
+            if not isinstance(reply, BatchStatus):
+                raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+            statuses.append(reply)
+        return market_rows(self.venue, statuses)
 
     async def lease(self, seconds: float, *, within: float = 30.0) -> None:
         """Have the venue cancel the open batch's commitment once it has heard nothing of :meth:`renew_lease` for

@@ -61,6 +61,7 @@ from .errors import (
     VenueRefusedError,
 )
 from .handles import OrderHandle
+from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
 from .states import Created
@@ -74,6 +75,7 @@ _LONGEST_PAUSE: Final = 15.0
 _ATTEMPTS: Final = 8
 COUNTING: Final = -1
 """In the place of a batch number: the task of the countdown."""
+_WRONG_PLACE: Final = ("wrong_path", "wrong_root", "wrong_count", "wrong_index")
 _REQUEST_SECONDS: Final = 10.0
 _LOOK_UP_SECONDS: Final = 3.0
 
@@ -101,6 +103,7 @@ class RevealAgent:
         keys: KeyRing,
         commit_address: str,
         auditor: Auditor,
+        keeper: EvidenceKeeper,
         changed: Callable[[BatchRecord], None],
         poll_seconds: float,
         countdown: Countdown,
@@ -113,6 +116,7 @@ class RevealAgent:
         self._keys = keys
         self._commit_address = commit_address
         self._auditor = auditor
+        self._keeper = keeper
         self._changed = changed
         self._poll_seconds = poll_seconds
         self.countdown = countdown
@@ -144,6 +148,7 @@ class RevealAgent:
             elif isinstance(message, BatchStatus):
                 self._asked.pop(message.batch, None)
             elif isinstance(message, Receipt):
+                self._keeper.receipt(message)
                 self._foreign(message)
         except BrokenPromiseError as error:
             self._problem(message.batch, error)
@@ -285,6 +290,7 @@ class RevealAgent:
             return _missed(record, "seal_not_final") if late else record
         late = await self._late(seal)
         own = acceptable(messages)
+        place = None
         try:
             place = await self._place(record.batch)
             if place is None:
@@ -292,7 +298,11 @@ class RevealAgent:
             check_place(self._venue, self._account, place, seal, [m.commitment for m in own])
             check_place_signature(self._domain, self._venue.operator, self._account, place)
         except BrokenPromiseError as error:
-            self._places.pop(record.batch, None)
+            shown = self._places.pop(record.batch, place)
+            if shown is not None and error.code in _WRONG_PLACE:
+                self._keeper.path(shown, seal)
+            elif error.code == "receipt_not_sealed" and own[-1].receipt:
+                self._keeper.left_out(own[-1], seal)
             if error.code in ("wrong_commitment", "receipt_not_sealed") and await self._overtaken(record):
                 return msgspec.structs.replace(record, phase="void", reason="replaced_elsewhere")
             if late:
@@ -365,6 +375,7 @@ class RevealAgent:
             raise
         if not isinstance(reply, Receipt):
             raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+        self._keeper.receipt(reply)
         committed = digest_of(reply.commitment, "commitment")
         check_receipt(self._domain, self._venue.operator, reply, batch, self._account, reply.sequence, committed)
         return reply
@@ -522,6 +533,9 @@ class RevealAgent:
             check_result(self._venue, self._account, entries, result)
             record = msgspec.structs.replace(record, result=result)
             self._store.save_batch(record)
+        if record.reason == "acknowledged_but_missing":
+            message = next(m for m in self._store.commitments(record.batch) if m.sequence == record.sequence)
+            await asyncio.to_thread(self._keeper.missing, record, message, seal.epoch)
         try:
             verified, reason = await self._auditor.settled(record.batch), record.reason
         except BrokenPromiseError as error:

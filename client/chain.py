@@ -10,7 +10,7 @@ from commitments.types import Digest
 
 from .venue import Venue
 
-__all__ = ["Chain", "Progress", "QueueEntry", "SealedBatch", "Settlement", "WithdrawalLine"]
+__all__ = ["Chain", "Progress", "Published", "QueueEntry", "SealedBatch", "Settlement", "WithdrawalLine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,16 @@ class Settlement:
     withdrawals: tuple[WithdrawalLine, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The public data with which an epoch was settled, their hash on L1, and the leaves of each of its batches."""
+
+    data: bytes
+    hash: str
+    counts: tuple[int, ...]
+    transaction: str
+
+
 class Chain(Protocol):
     """Access to the exchange contract. Blocking. Every call may raise :class:`client.errors.ChainError`."""
 
@@ -101,6 +111,9 @@ class Chain(Protocol):
         """The account's own queue entries, in order."""
 
     def settlement(self, epoch: int) -> Settlement: ...
+
+    def published(self, epoch: int) -> Published:
+        """What a settled epoch published."""
 
     def claimed(self, epoch: int, account: int, asset: int) -> bool: ...
 

@@ -35,12 +35,14 @@ from .evm import EvmChain
 from .feed import Feed
 from .funds import Funds
 from .handles import Commitment, OrderHandle
+from .keeper import EvidenceKeeper
 from .keys import KeyRing, Keys, Progress
 from .link import Link
 from .orders import Bundle, Instruction, withdrawal
 from .placing import Desk, open_batch
+from .proofs import ProofChecker, ProofWatch
 from .signers import LocalSigner, Signer, signer_of
-from .store import Store
+from .store import BatchRecord, Store
 from .typed import Messages
 from .venue import Number, Venue
 
@@ -80,6 +82,10 @@ class Client(MakerAccess):
         )
         """Markets, batches, own orders and own balances as streams of events."""
         self._clock = clock
+        self.proofs = ProofWatch(chain)
+        """Verdicts on the proofs of own settlements."""
+        self._keeper: EvidenceKeeper | None = None
+        self._proving: asyncio.Task[None] | None = None
         self._ring = KeyRing(keys, self.venue.number, store.path.parent, store.path.name)
         self._funds = Funds(self.venue, chain)
         self._agent: RevealAgent | None = None
@@ -110,6 +116,7 @@ class Client(MakerAccess):
         poll_seconds: float = 0.5,
         within: float = 30.0,
         take_over: bool = False,
+        check_proofs: bool = True,
     ) -> AsyncIterator[Client]:
         """Connect to a venue and to L1, check that they belong together, and run the reveal agent until the exit.
 
@@ -124,6 +131,8 @@ class Client(MakerAccess):
         :param profile: finality rules of the chain, by name; by default those of the chain id.
         :param take_over: go on although the venue holds commitments that this store does not know (an old copy of the
             store, or another process): the one with the highest client sequence counts.
+        :param check_proofs: verify the proof of every own settlement, in the background (a second or two of one core);
+            :attr:`proofs` has the verdicts.
         :raises SealbookError: whichever part does not fit.
         """
         signer = None if account is None else signer_of(account)
@@ -131,8 +140,16 @@ class Client(MakerAccess):
         client = await asyncio.to_thread(
             cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer, take_over
         )
+        if check_proofs:
+            folder = Path(store).with_name(Path(store).name + ".evidence")
+            client.proofs.checker = await asyncio.to_thread(cls._proof_checker, rpc, contract, profile, folder)
         async with client.running(account_number, within):
             yield client
+
+    @classmethod
+    def _proof_checker(cls, rpc: str, contract: str, profile: str | None, folder: Path) -> ProofChecker | None:
+        """Who checks proofs; ``sealbook.Client`` has one. ``folder`` is for settlements that fail."""
+        return None
 
     @contextlib.asynccontextmanager
     async def running(self, account_number: int | None = None, within: float = 30.0) -> AsyncIterator[Client]:
@@ -189,8 +206,9 @@ class Client(MakerAccess):
         self._audit = Audit(self.venue, number, self._chain, self._link, self._store)
         await self._audit.begin()
         self._book = Book(number, self._store, self.streams.moved)
+        keeper = self._keeper = EvidenceKeeper(self.venue, number, self._chain, self._store)
         self._desk = Desk(
-            self.venue, number, self._link, self._store, self._ring, self._signer, self._book, self._take_over
+            self.venue, number, self._link, self._store, self._ring, self._signer, self._book, keeper, self._take_over
         )
         self._agent = RevealAgent(
             self.venue,
@@ -201,18 +219,27 @@ class Client(MakerAccess):
             self._ring,
             self._signer.address,
             self._audit,
-            self._book.changed,
+            keeper,
+            self._batch_changed,
             self._poll_seconds,
             self._countdown,
         )
         self._working = asyncio.create_task(self._agent.run())
+        self._proving = asyncio.create_task(self.proofs.run())
+
+    def _batch_changed(self, record: BatchRecord) -> None:
+        assert self._book is not None
+        self._book.changed(record)
+        if record.phase == "settled":
+            self.proofs.settled(record.batch)
 
     async def _stop(self) -> None:
         if self._quotes is not None:
             await self._quotes.close()
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.gather(self._working, return_exceptions=True)
+        for task in (self._working, self._proving):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self._link.close()
         await self.streams.close()
         for made in self.commitments:
@@ -325,6 +352,11 @@ class Client(MakerAccess):
     def commitments(self) -> tuple[Commitment, ...]:
         """Commitments that are not at their end, also those that an earlier run of the program made."""
         return () if self._book is None else self._book.commitments
+
+    @property
+    def evidence(self) -> tuple[Path, ...]:
+        """Files that show broken promises of the venue, for ``sealbook evidence``; also those of earlier runs."""
+        return () if self._keeper is None else self._keeper.files
 
     @property
     def problems(self) -> dict[int, SealbookError]:

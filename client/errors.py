@@ -12,6 +12,7 @@
     ├── StateError                    not possible now: not registered, a commitment is open, no batch is open
     ├── KeyFileError                  seed file or key cache: missing, too open, corrupt, or of another account
     ├── SignerError                   a signer: unreachable, refuses, wrong key or password, unreadable keystore
+    ├── EvidenceError                 a file that is no evidence, or cannot be read
     ├── StoreError                    the store: locked by another process, corrupt, or of another account
     ├── LinkError                     the connection to the venue, or to an agent
     │   ├── VenueUnreachableError     no connection in time; nothing of this request was sent
@@ -45,6 +46,7 @@ __all__ = [
     "CapExceededError",
     "ChainError",
     "ChainUnreachableError",
+    "EvidenceError",
     "FloatRefusedError",
     "InputError",
     "InsufficientBalanceError",
@@ -158,6 +160,13 @@ class SignerError(SealbookError):
 
     default_code = "signer"
     default_advice = "check the signer's address, its password and its log"
+
+
+class EvidenceError(SealbookError):
+    """A file that is no evidence, or cannot be read; ``field`` names the place."""
+
+    default_code = "evidence"
+    default_advice = "give a file of a store's .evidence folder, as it was written"
 
 
 class StoreError(SealbookError):

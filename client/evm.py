@@ -16,7 +16,7 @@ from contracts.rpc import connect, guarded
 from contracts.transactions import Sender, Signed
 from proofs.statement.public import Holding, PublicDataError, decode, withdrawal_path, withdrawals_root
 
-from .chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
+from .chain import Progress, Published, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from .errors import (
     ChainError,
     ChainUnreachableError,
@@ -166,7 +166,10 @@ class EvmChain:
             self._settlements[epoch] = _read(lambda: self._settlement(epoch))
         return self._settlements[epoch]
 
-    def _settlement(self, number: int) -> Settlement:
+    def published(self, epoch: int) -> Published:
+        return _read(lambda: self._published(epoch))
+
+    def _published(self, number: int) -> Published:
         exchange, epoch = self._exchange, self._exchange.epoch(number)
         (settled,) = exchange.settled(epoch.settled_block, epoch.settled_block, epoch=number)
         seals = [exchange.batch(epoch.first_batch + i) for i in range(epoch.batches)]
@@ -174,16 +177,22 @@ class EvmChain:
         data = heads[-1].public_data if heads else b""
         if bytes(Web3.keccak(data)) != epoch.public_data_hash:
             raise ChainError(f"epoch {number}: the public data are not those that L1 accepted", code="public_data")
+        transaction = "0x" + settled.origin.transaction.hex()
+        counts = tuple(seal.count for seal in seals)
+        return Published(data, "0x" + epoch.public_data_hash.hex(), counts, transaction)
+
+    def _settlement(self, number: int) -> Settlement:
+        exchange, epoch = self._exchange, self._exchange.epoch(number)
+        published = self._published(number)
+        markets, assets = len(exchange.markets()), len(exchange.assets())
         try:
-            counts = [seal.count for seal in seals]
-            public = decode(data, counts=counts, markets=len(exchange.markets()), assets=len(exchange.assets()))
+            public = decode(published.data, counts=published.counts, markets=markets, assets=assets)
         except PublicDataError as error:
             raise ChainError(f"epoch {number}: {error}", code="public_data", field="public_data") from None
         if withdrawals_root(public.withdrawals) != epoch.withdrawals_root:
             raise ChainError(f"epoch {number}: the withdrawals do not give L1's root", code="public_data")
         lines = tuple(WithdrawalLine(w.account, w.asset, w.value) for w in public.withdrawals)
-        transaction = "0x" + settled.origin.transaction.hex()
-        return Settlement(number, epoch.first_batch, epoch.batches, epoch.settled_block, transaction, lines)
+        return Settlement(number, epoch.first_batch, epoch.batches, epoch.settled_block, published.transaction, lines)
 
     def claimed(self, epoch: int, account: int, asset: int) -> bool:
         return _read(lambda: self._exchange.claimed(epoch, account, asset))

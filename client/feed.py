@@ -75,6 +75,7 @@ class Feed:
             lambda: tuple(_update(order) for order in self._orders())
         )
         self._balance_topic: Topic[dict[str, Balance], dict[str, Balance]] = Topic(lambda: self._balances)
+        self._handle_topic: Topic[tuple[OrderHandle, ...], OrderHandle] = Topic(orders)
         self._deadline_topic: Topic[tuple[Deadline, ...], Deadline] = Topic(deadlines)
         self._topics: dict[Channel, Topic[Any, Any]] = {
             "batches": self._batch_topic,
@@ -96,6 +97,10 @@ class Feed:
     def orders(self, limit: int = DEFAULT_LIMIT) -> Stream[tuple[OrderUpdate, ...], OrderUpdate]:
         """The account's orders, as the client itself has checked them. A delta is the new state of one order."""
         return self._order_topic.open(limit)
+
+    def order_handles(self, limit: int = DEFAULT_LIMIT) -> Stream[tuple[OrderHandle, ...], OrderHandle]:
+        """The same with the handles themselves: for what serves orders on to others."""
+        return self._handle_topic.open(limit)
 
     def balances(self, limit: int = DEFAULT_LIMIT) -> Stream[dict[str, Balance], dict[str, Balance]]:
         """The account's balances, proven under the root that L1 holds. A delta holds the assets that changed."""
@@ -129,6 +134,7 @@ class Feed:
     def moved(self, order: OrderHandle) -> None:
         """An own order has a new state."""
         self._order_topic.changed(_update(order))
+        self._handle_topic.changed(order)
 
     def take(self, message: Message) -> None:
         """A pushed message: in its turn, again, or after a gap."""
@@ -150,7 +156,7 @@ class Feed:
 
     async def close(self) -> None:
         """End all streams."""
-        for topic in (*self._topics.values(), self._deadline_topic):
+        for topic in (*self._topics.values(), self._handle_topic, self._deadline_topic):
             topic.close()
         tasks = [task for task in (self._subscribing, self._refreshing) if task is not None]
         for task in tasks:

@@ -68,6 +68,11 @@ class OrderHandle:
         return self._states[-1]
 
     @property
+    def states(self) -> tuple[OrderState, ...]:
+        """All states so far."""
+        return tuple(self._states)
+
+    @property
     def status(self) -> OrderStatus:
         """The name of the present state."""
         return self.state.status

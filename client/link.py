@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidURI, WebSocketException
 
 from orderbook.errors import WireError
 from orderbook.wire import Error, Hello, Login, Message, Reply, Session, decode_reply, encode
 
 from .dialing import Dial, Socket, websocket
 from .errors import (
+    InputError,
     LinkError,
     NoReplyError,
     SealbookError,
@@ -67,6 +68,8 @@ class Link:
         self._pushed = pushed
         self._opened = opened
         self._lost_hook = lost
+        self._cause = ""
+        """Why the last connection failed, in words; empty while one is there."""
         self._silence = 0.0
         self._heard = 0.0
         self._watch: asyncio.Task[None] | None = None
@@ -144,7 +147,7 @@ class Link:
                     pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError:
             kind: type[LinkError] = NoReplyError if sent else VenueUnreachableError
-            raise kind(f"{self.url}: no answer to {type(message).__name__} in {within:g} s") from None
+            raise kind(f"{self.url}: no answer to {type(message).__name__} in {within:g} s{self._cause}") from None
 
     async def ready(self, within: float) -> None:
         """Wait for a session.
@@ -156,7 +159,7 @@ class Link:
             async with asyncio.timeout(within):
                 await self._connected()
         except TimeoutError:
-            raise VenueUnreachableError(f"{self.url}: no session in {within:g} s") from None
+            raise VenueUnreachableError(f"{self.url}: no session in {within:g} s{self._cause}") from None
 
     async def _connected(self) -> Socket:
         while True:
@@ -191,7 +194,10 @@ class Link:
                     log.warning("login: %s", error, extra={"code": error.code})
                 else:
                     self._failure = error
+            except InvalidURI as error:
+                self._failure = InputError(f"url: {error}", code="bad_url", field="url")
             except (OSError, WebSocketException, TimeoutError, WireError) as error:
+                self._cause = f"; last seen: {type(error).__name__}: {error}"[:300]
                 log.info("venue %s: %s", self.url, type(error).__name__)
             failures = 0 if self._ready.is_set() else failures + 1
             self._lost()
@@ -228,6 +234,7 @@ class Link:
             await asyncio.wait((reader, login), return_when=asyncio.FIRST_COMPLETED)
             if login.done():
                 login.result()
+                self._cause = ""
                 self._ready.set()
                 self._opened()
             else:

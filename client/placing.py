@@ -19,6 +19,7 @@ from .book import Book, end
 from .checks import check_receipt
 from .errors import BrokenPromiseError, StateError, VenueRefusedError
 from .handles import Commitment, OrderHandle
+from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
@@ -59,6 +60,7 @@ class Desk:
         ring: KeyRing,
         signer: Signer,
         book: Book,
+        keeper: EvidenceKeeper,
         take_over: bool = False,
     ) -> None:
         self._venue = venue
@@ -68,6 +70,7 @@ class Desk:
         self._ring = ring
         self._signer = signer
         self._book = book
+        self._keeper = keeper
         self._take_over = take_over
         self._messages = Messages(venue.chain_id, venue.contract)
         self._lease: Lease | None = None
@@ -121,7 +124,9 @@ class Desk:
             batch = await self._open(deadline)
             if not self._standing(batch):
                 raise StateError(f"batch {batch} holds no commitment of this account", code="no_commitment")
-            await self._send(await self._signed(batch, ZERO, (0, 0, 0), (), ()), deadline)
+            record = await self._signed(batch, ZERO, (0, 0, 0), (), ())
+            self._store.save_commitment(record)
+            await self._exchange(record, deadline)
             end(self._book.of(batch), Cancelled("cancelled"))
 
     async def lease(self, seconds: float, within: float) -> None:
@@ -202,9 +207,10 @@ class Desk:
             for item, place, name in zip(bundle.instructions, bundle.places, names, strict=True)
         ]
         made = Commitment(batch, record.sequence, handles, bundle.places, warnings)
+        self._store.save_commitment(record)
         self._book.add(made)
         try:
-            receipt = await self._send(record, deadline)
+            receipt = await self._exchange(record, deadline)
         except VenueRefusedError as error:
             if error.code not in NEXT_BATCH:
                 end([made], refused(error.code))
@@ -237,12 +243,8 @@ class Desk:
             names=names,
         )
 
-    async def _send(self, record: CommitmentRecord, deadline: float) -> Receipt:
-        """The message is in the store before a byte leaves, the receipt before anybody hears of it."""
-        self._store.save_commitment(record)
-        return await self._exchange(record, deadline)
-
     async def _exchange(self, record: CommitmentRecord, deadline: float) -> Receipt:
+        """Send what is in the store; the checked receipt is in the store before anybody hears of it."""
         signature = "0x" + record.signature.hex()
         message: Commit | Cancel
         if record.commitment == ZERO:
@@ -260,6 +262,7 @@ class Desk:
             await asyncio.sleep(_PAUSE)
         if not isinstance(reply, Receipt):
             raise BrokenPromiseError("the venue answers with another message", code="wrong_reply")
+        self._keeper.receipt(reply)
         check_receipt(
             self._messages.domain,
             self._venue.operator,

@@ -204,6 +204,12 @@ class Store:
         rows = self._rows("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
         return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
+    def records(self) -> tuple[BatchRecord, ...]:
+        """All batches in which the account committed, oldest first."""
+        return tuple(
+            _decode(row[0], BatchRecord, self.path) for row in self._rows("SELECT record FROM batches ORDER BY batch")
+        )
+
     def results(self, first: int, end: int) -> tuple[Result, ...]:
         """Own results of the batches from ``first`` up to, not with, ``end``."""
         rows = self._rows("SELECT record FROM batches WHERE batch >= ? AND batch < ? ORDER BY batch", (first, end))

@@ -14,12 +14,14 @@ class BatchClock:
         self._settings = settings
         self._state = state
         self._now_wanted: int | None = None
+        self._opened: dict[int, float] = {}
+        """When batches were opened, by the clock as it is now: one that was put back must not hold them open."""
 
     def closes_at(self, batch: Batch) -> float | None:
         """The planned end of the batch's collection, if it is timed."""
         if self._settings.batch_seconds is None:
             return None
-        return batch.opened_at + self._settings.batch_seconds
+        return self._opened.get(batch.number, batch.opened_at) + self._settings.batch_seconds
 
     def may_close(self) -> bool:
         """Whether a batch is open and none before it waits for its seal."""
@@ -49,6 +51,7 @@ class BatchClock:
             return True
         if batch.collected == 0 and self._settings.empty_batches and self._queue_waits(beyond=True):
             return True
+        self._look(batch, now)
         closes_at = self.closes_at(batch)
         if closes_at is None or now < closes_at:
             return False
@@ -63,7 +66,14 @@ class BatchClock:
         """Whether an epoch of the cleared batches ``first`` .. ``last`` is closed now."""
         if last - first + 1 >= self._settings.batches_per_epoch:
             return True
-        return now >= self._state.lifecycle.batch(first).opened_at + self._settings.epoch_seconds
+        self._opened = {number: at for number, at in self._opened.items() if number >= first}
+        return now >= self._look(self._state.lifecycle.batch(first), now) + self._settings.epoch_seconds
+
+    def _look(self, batch: Batch, now: float) -> float:
+        """When a batch was opened: never later than any time at which it was seen open."""
+        opened = min(self._opened.get(batch.number, batch.opened_at), now)
+        self._opened[batch.number] = opened
+        return opened
 
     def epoch_last(self, first: int, last: int) -> int:
         """Last batch of the epoch that is closed now."""

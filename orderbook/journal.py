@@ -77,10 +77,10 @@ class Journal:
         with self._lock:
             self._database.close()
 
-    def append(self, events: Sequence[Event], archive: Sequence[Batch] = (), snapshot: Snapshot | None = None) -> None:
+    def append(self, events: Sequence[Event], archive: Sequence[Batch] = (), snapshot: bytes | None = None) -> None:
         """Write events in order, all or none; on return they are on disk.
 
-        ``archive``: batches that they settle, without reveals. ``snapshot``: the state right after them.
+        ``archive``: batches that they settle, without reveals. ``snapshot``: the encoded state right after them.
 
         :raises JournalError: ``journal_write``: nothing of it was written; the node must stop.
         """
@@ -97,16 +97,16 @@ class Journal:
             if isinstance(event, EpochSettled):
                 settled.append((_kind(RevealAccepted), event.first, event.last))
             number += 1
-        kept = [(batch.number, self._sealed(batch, _archive_context(batch.number))) for batch in archive]
-        state = None if snapshot is None else self._sealed(snapshot, _snapshot_context(number, chain))
+        kept = [
+            (batch.number, self._vault.seal(self._encoder.encode(batch), _archive_context(batch.number)))
+            for batch in archive
+        ]
+        state = None if snapshot is None else self._vault.seal(snapshot, _snapshot_context(number, chain))
         with self._lock:
             self._write(rows, settled, kept, None if state is None else (number, chain, state))
         self._next, self._chain = number, chain
         if state is not None:
             self._snapshot_at = number
-
-    def _sealed(self, value: Batch | Snapshot, context: bytes) -> bytes:
-        return self._vault.seal(self._encoder.encode(value), context)
 
     def _write(
         self,

@@ -13,6 +13,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from . import views
@@ -51,7 +52,6 @@ from .openings import commitment_root
 from .recorder import Recorder
 from .server import Server
 from .settings import Settings
-from .snapshot import Snapshot
 from .state import VenueState
 from .status import StatusServer
 from .streams import Key
@@ -124,7 +124,7 @@ class Node:
         self._changed.set()
         await done
 
-    def _kept(self, events: Sequence[Event]) -> tuple[list[Batch], Snapshot | None]:
+    def _kept(self, events: Sequence[Event]) -> tuple[list[Batch], bytes | None]:
         """What the journal keeps beside events that were just applied: batches that they settle, and now and then the
         whole state, so that it can let go of what was before."""
         self._events_since_snapshot += len(events)
@@ -135,7 +135,7 @@ class Node:
             return archive, None
         snapshot = self.state.snapshot()
         self._events_since_snapshot, self._secrets_in_snapshot = 0, snapshot.has_reveals
-        return archive, snapshot
+        return archive, snapshot.encoded()
 
     def head(self) -> int:
         """Number of the newest L1 block that was seen."""
@@ -195,7 +195,7 @@ class Node:
         :raises OrderbookError: what made it impossible to go on.
         """
         self._failure = asyncio.get_running_loop().create_future()
-        recorder = asyncio.create_task(self._guard(self._recorder.run()))
+        recorder = asyncio.create_task(self._guard(self._recorder.run))
         try:
             await self.server.start(self._settings.host, self._settings.port)
             if self._settings.status is not None:
@@ -207,8 +207,8 @@ class Node:
             if ready is not None:
                 ready(self.server.port)
             background = [
-                asyncio.create_task(self._guard(self._follow())),
-                asyncio.create_task(self._guard(self._work())),
+                asyncio.create_task(self._guard(self._follow)),
+                asyncio.create_task(self._guard(self._work)),
             ]
             try:
                 await self._failure
@@ -222,20 +222,32 @@ class Node:
             await self._recorder.flush()
             self._recorder.close()
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run background work; an error that it does not handle ends the node."""
         try:
-            await work
+            await work()
         except Exception as error:
             assert self._failure is not None
             if not self._failure.done():
                 self._failure.set_exception(error)
 
     async def _catch_up(self) -> None:
-        """Read all of L1 up to now before the first client is served."""
-        target = await blocking(self._l1.head)
-        while await self._follow_once() and self._final() < target:
-            pass
+        """Read all of L1 up to now before the first client is served, however long it takes."""
+        while True:
+            try:
+                target = await blocking(self._l1.head)
+                while await self._follow_once() and self._final() < target:
+                    pass
+            except OrderbookError as error:
+                if not error.retryable:
+                    raise
+                log.warning("L1: %s", error, extra={"code": error.code})
+                self.metrics.l1_errors.inc(error.code)
+                self._l1_failures += 1
+                await asyncio.sleep(_back_off(self._l1_failures))
+            else:
+                self._l1_failures = 0
+                return
 
     async def _follow(self) -> None:
         failures = 0
@@ -321,7 +333,7 @@ class Node:
                 await self.record([BatchClosed(number), BatchOpened(number + 1, self._wall_clock())])
             for duty in self.state.lifecycle.duties():
                 if duty not in self._running and self._is_due(duty):
-                    task = asyncio.create_task(self._guard(self._perform(duty)))
+                    task = asyncio.create_task(self._guard(partial(self._perform, duty)))
                     self._running[duty] = task
                     task.add_done_callback(lambda _, duty=duty: self._done(duty))  # type: ignore[misc]
             await self._changed.wait()

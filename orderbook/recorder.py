@@ -13,7 +13,6 @@ from .errors import JournalError
 from .events import Event
 from .journal import Journal
 from .metrics import Metrics
-from .snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class _Entry:
     publish: Callable[[], None]
     future: asyncio.Future[None]
     archive: Sequence[Batch]
-    snapshot: Snapshot | None
+    snapshot: bytes | None
 
 
 class Recorder:
@@ -53,12 +52,12 @@ class Recorder:
         events: Sequence[Event],
         publish: Callable[[], None],
         archive: Sequence[Batch] = (),
-        snapshot: Snapshot | None = None,
+        snapshot: bytes | None = None,
     ) -> asyncio.Future[None]:
         """A future that is done once these events, and all submitted before them, are on disk.
 
-        ``archive``: batches that they settle. ``snapshot``: the state right after them. ``publish`` is called just
-        before the future is done, in the event loop.
+        ``archive``: batches that they settle. ``snapshot``: the encoded state right after them. ``publish`` is
+        called just before the future is done, in the event loop.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 from .errors import OrderbookError, RequestError, WireError
 from .wire import Error
@@ -18,5 +19,7 @@ def refusal(request: int, error: Exception) -> Error:
     if isinstance(error, OrderbookError):
         log.error("request failed: %s", error, extra={"code": error.code})
         return Error(request, "unavailable", "the venue cannot serve this now", retryable=True)
-    log.error("request failed: %s", type(error).__name__, exc_info=error)
+    # Its message might hold what a client sent.
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    log.error("request failed: %s", type(error).__name__, extra={"stack": stack})
     return Error(request, "internal", "a fault of the venue; it is logged there")

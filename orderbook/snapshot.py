@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 from .batch import Batch
@@ -32,6 +33,10 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True):
     leaves: dict[int, Digest]
     """The settled state tree."""
     followed: ChainFollowed | None
+
+    def encoded(self) -> bytes:
+        """Its bytes, as of now: the batches in it go on changing."""
+        return msgspec.msgpack.encode(self)
 
     @property
     def has_reveals(self) -> bool:

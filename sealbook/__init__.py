@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from client.audit import Balance
-    from client.client import Client
+    from client.deadlines import Deadline
     from client.errors import (
         BrokenPromiseError,
         CapExceededError,
         ChainError,
         ChainUnreachableError,
+        EvidenceError,
         FloatRefusedError,
         InputError,
         InsufficientBalanceError,
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from client.inventory import Inventory, MakerFill, QuoteTick
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
+    from client.proofs import ProofVerdict
     from client.quotes import QuoteResult, Quotes
+    from client.remote.agent import RemoteClient
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
     from client.sim import SimAsset, SimMarket, SimTerms, SimTick, SimVenue
     from client.states import (
@@ -60,12 +63,15 @@ if TYPE_CHECKING:
         Settled,
         Unfilled,
     )
+    from client.streams import Delta, OrderUpdate, Resynced, Snapshot, Stale, Stream
     from client.venue import Asset, Market, Venue
+
+    from .sdk import Client
 
 _ERRORS = (
     "BrokenPromiseError CapExceededError ChainError ChainUnreachableError FloatRefusedError SealbookError "
     "InputError InsufficientBalanceError KeyFileError LinkError NoReplyError NotOnGridError OrderEndedError "
-    "OutOfBandError SignerError StateError StoreError TransactionPendingError TransactionRevertedError "
+    "OutOfBandError SignerError StateError StoreError EvidenceError TransactionPendingError TransactionRevertedError "
     "VenueMismatchError VenueRefusedError VenueUnreachableError"
 )
 _STATES = (
@@ -82,8 +88,12 @@ _HOMES = {
     **dict.fromkeys(("QuoteResult", "Quotes"), "client.quotes"),
     **dict.fromkeys(("SimAsset", "SimMarket", "SimTerms", "SimTick", "SimVenue"), "client.sim"),
     **dict.fromkeys(("KeystoreSigner", "LocalSigner", "RemoteSigner", "Signer"), "client.signers"),
+    **dict.fromkeys(("Delta", "OrderUpdate", "Resynced", "Snapshot", "Stale", "Stream"), "client.streams"),
     "Balance": "client.audit",
-    "Client": "client.client",
+    "ProofVerdict": "client.proofs",
+    "Client": "sealbook.sdk",
+    "Deadline": "client.deadlines",
+    "RemoteClient": "client.remote.agent",
     "Keys": "client.keys",
 }
 
@@ -100,6 +110,9 @@ __all__ = [
     "Commitment",
     "Committed",
     "Created",
+    "Deadline",
+    "Delta",
+    "EvidenceError",
     "Expired",
     "Fault",
     "FloatRefusedError",
@@ -120,13 +133,17 @@ __all__ = [
     "OrderHandle",
     "OrderState",
     "OrderStatus",
+    "OrderUpdate",
     "OutOfBandError",
+    "ProofVerdict",
     "Proven",
     "QuoteResult",
     "QuoteTick",
     "Quotes",
     "Rejected",
+    "RemoteClient",
     "RemoteSigner",
+    "Resynced",
     "RevealMissed",
     "Revealed",
     "SealbookError",
@@ -140,8 +157,11 @@ __all__ = [
     "SimTerms",
     "SimTick",
     "SimVenue",
+    "Snapshot",
+    "Stale",
     "StateError",
     "StoreError",
+    "Stream",
     "TransactionPendingError",
     "TransactionRevertedError",
     "Unfilled",

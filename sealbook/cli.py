@@ -14,9 +14,11 @@ COMMANDS = {
     "chain": "serve the embedded development chain as JSON-RPC",
     "node": "run a venue: collect, seal, clear, prove and settle batches",
     "asyncapi": "print the wire protocol as an AsyncAPI document",
+    "agent": "hold an account's keys and store, commit for its programs, reveal in time",
     "inspect": "verify settled batches and epochs from L1 data alone",
     "verify": "verify an exported settlement offline",
     "prove": "prove the venue's solvency against what the contract holds",
+    "evidence": "check evidence of a venue's broken promise offline",
     "bench": "measure clearing, proving, verifying and settling",
 }
 """Words and what ``sealbook --help`` says of them."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from commitments.hashing import empty_roots
 from commitments.types import STATE_DEPTH, Digest
+from commitments.venue import keccak256
 from orderbook.events import AccountRegistered, Event, QueueAppended
 
-from ..chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
+from ..chain import Progress, Published, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from ..errors import InputError, TransactionRevertedError
 from ..venue import Venue
 
@@ -31,6 +32,7 @@ class SimContract:
     queue: list[QueueAppended] = field(default_factory=list)
     seals: list[SealedBatch] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
+    public_data: list[bytes] = field(default_factory=list)
     state_root: Digest = field(default_factory=lambda: empty_roots(STATE_DEPTH)[-1])
     references: tuple[int, ...] = ()
     owners: dict[str, int] = field(default_factory=dict)
@@ -79,8 +81,11 @@ class SimContract:
         self.seals.append(SealedBatch(batch, root, count, self.block, cut, None))
         return self.seals[-1], transaction
 
-    def settle(self, first: int, last: int, root: Digest, withdrawals: Sequence[WithdrawalLine]) -> Settlement:
+    def settle(
+        self, first: int, last: int, root: Digest, withdrawals: Sequence[WithdrawalLine], public_data: bytes
+    ) -> Settlement:
         """Accept an epoch."""
+        self.public_data.append(public_data)
         transaction, epoch = self.transaction(), len(self.settlements)
         settled = Settlement(epoch, first, last - first + 1, self.block, transaction, tuple(withdrawals))
         self.settlements.append(settled)
@@ -148,6 +153,12 @@ class SimChain:
 
     def settlement(self, epoch: int) -> Settlement:
         return self._contract.settlements[epoch]
+
+    def published(self, epoch: int) -> Published:
+        settled = self._contract.settlements[epoch]
+        seals = self._contract.seals[settled.first_batch : settled.first_batch + settled.batches]
+        data = self._contract.public_data[epoch]
+        return Published(data, "0x" + keccak256(data).hex(), tuple(s.count for s in seals), settled.transaction)
 
     def claimed(self, epoch: int, account: int, asset: int) -> bool:
         return (epoch, account, asset) in self._contract.claimed

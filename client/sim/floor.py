@@ -6,9 +6,11 @@ import asyncio
 import math
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from commitments.receipts import SigningKey
+from commitments.types import Digest
 from commitments.venue import keccak256
 from orderbook import views
 from orderbook.batch import Batch
@@ -32,8 +34,10 @@ from orderbook.notices import notices
 from orderbook.openings import commitment_root
 from orderbook.state import VenueState
 from orderbook.streams import Key
+from proofs.statement.public import Holding, MarketResult, Missing, PublicData, encode
 
 from ..chain import WithdrawalLine
+from ..history import MarketRow
 from .chain import SimContract
 from .street import FIRST_UNITS, Flow, SimTick, Street
 from .switch import Switch
@@ -61,8 +65,13 @@ class SimFloor:
         self._flow = flow
         self._random = random.Random(terms.seed)
         self._switch = switch
+        self._before = 0.0
+        """Seconds of simulated time before the venue was at work last, and when that was on the loop's clock."""
         self._started: float | None = None
         self._closes = 0.0
+        self._closed: dict[int, float] = {}
+        self.rows: list[MarketRow] = []
+        """What the markets did in cleared batches, oldest first."""
         self._epoch_closed = 0.0
         self._changed = asyncio.Event()
         names = [f"street-{i}" for i in range(street if flow is not None else 0)]
@@ -75,7 +84,9 @@ class SimFloor:
     # ------------------------------------------------------------------------------------------ time
 
     def _elapsed(self) -> float:
-        return 0.0 if self._started is None else asyncio.get_running_loop().time() - self._started
+        if self._started is None:
+            return self._before
+        return self._before + asyncio.get_running_loop().time() - self._started
 
     def now(self) -> float:
         """Seconds since 1970 UTC in the simulation."""
@@ -106,6 +117,8 @@ class SimFloor:
                 self._switch.tell(notice)
             if isinstance(event, BatchCleared | EpochSettled):
                 self._publish(event)
+            if isinstance(event, BatchCleared):
+                self._note(event)
         self._changed.set()
 
     def _publish(self, event: BatchCleared | EpochSettled) -> None:
@@ -119,6 +132,13 @@ class SimFloor:
             key = ("balances", account)
             if self._switch.subscribed(key):
                 self._switch.broadcast(key, streams.stamp(key, views.balances(self.state, account, None)))
+
+    def _note(self, event: BatchCleared) -> None:
+        at = datetime.fromtimestamp(self._closed.pop(event.batch), UTC)
+        for result in event.markets:
+            market = self.contract.venue.markets[result.market]
+            price, volume = market.price(result.price), market.quantity(result.volume)
+            self.rows.append(MarketRow(event.batch, at, market.symbol, price, volume))
 
     def seal_now(self) -> None:
         """Close the open batch at once."""
@@ -134,18 +154,21 @@ class SimFloor:
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
-        self._started = loop.time() - self._elapsed()
-        self._closes = self._elapsed() + self.terms.batch_seconds
-        while True:
-            self._changed.clear()
-            pause = self._advance()
-            if pause > 0:
-                timer = loop.call_later(pause, self._changed.set) if pause < math.inf else None
-                await self._changed.wait()
-                if timer is not None:
-                    timer.cancel()
-            else:
-                await asyncio.sleep(0)  # clients hear of it before the next step
+        self._started = loop.time()
+        self._closes = max(self._closes, self._elapsed() + self.terms.batch_seconds)
+        try:
+            while True:
+                self._changed.clear()
+                pause = self._advance()
+                if pause > 0:
+                    timer = loop.call_later(pause, self._changed.set) if pause < math.inf else None
+                    await self._changed.wait()
+                    if timer is not None:
+                        timer.cancel()
+                else:
+                    await asyncio.sleep(0)  # clients hear of it before the next step
+        finally:
+            self._before, self._started = self._elapsed(), None
 
     def _advance(self) -> float:
         """Do the first thing that is due; seconds until the next one is, 0 if something was done."""
@@ -189,6 +212,7 @@ class SimFloor:
             self._follow(self._street.commit(batch, self._flow(self._tick(batch.number))))
         waiting = len(self.state.registry.queue) > self.state.lifecycle.last_cut
         if batch.collected or waiting:
+            self._closed[batch.number] = self.now()
             self._follow([BatchClosed(batch.number), BatchOpened(batch.number + 1, self.now())])
 
     def _tick(self, batch: int) -> SimTick:
@@ -227,13 +251,38 @@ class SimFloor:
     def _settle(self, first: int, last: int) -> None:
         tree = self.state.tree.copy()
         tree.set(self.state.changed_leaves(first, last))
-        totals: dict[tuple[int, int], int] = {}
+        public = _public_data(self.state.epoch(first, last), tree.root)
         for batch in self.state.epoch(first, last):
-            assert batch.cleared is not None
-            for account, asset, units in batch.cleared.withdrawals:
-                totals[account, asset] = totals.get((account, asset), 0) + units
-            if batch.cleared.markets:
+            if batch.cleared is not None and batch.cleared.markets:
                 self.contract.references = tuple(market.price for market in batch.cleared.markets)
-        lines = [WithdrawalLine(account, asset, units) for (account, asset), units in sorted(totals.items())]
-        settled = self.contract.settle(first, last, tree.root, lines)
+        lines = [WithdrawalLine(w.account, w.asset, w.value) for w in public.withdrawals]
+        settled = self.contract.settle(first, last, tree.root, lines, encode(public))
         self._follow([EpochSettled(first, last, tree.root, settled.block, (settled.transaction,), 0)])
+
+
+def _public_data(batches: Sequence[Batch], root: Digest) -> PublicData:
+    """What the settlement of cleared batches publishes."""
+    rows, missing = [], []
+    balances: dict[tuple[int, int], int] = {}
+    withdrawn: dict[tuple[int, int], int] = {}
+    for index, batch in enumerate(batches):
+        cleared = batch.cleared
+        assert cleared is not None
+        if cleared.markets:
+            rows.append(tuple(MarketResult(market.price, market.volume) for market in cleared.markets))
+        charged = {outcome.account for outcome in cleared.accounts if not outcome.opened and outcome.charged}
+        missing += [Missing(index, x.account, x.commitment, x.account in charged) for x in batch.missing]
+        for account, asset, units in cleared.balances:
+            balances[account, asset] = units
+        for account, asset, units in cleared.withdrawals:
+            withdrawn[account, asset] = withdrawn.get((account, asset), 0) + units
+    return PublicData(
+        first_batch=batches[0].number,
+        batches=len(batches),
+        tier=0,
+        new_root=root,
+        results=tuple(rows),
+        missing=tuple(missing),
+        balances=tuple(Holding(*place, value) for place, value in sorted(balances.items())),
+        withdrawals=tuple(Holding(*place, value) for place, value in sorted(withdrawn.items())),
+    )

@@ -22,13 +22,15 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from commitments.venue import keccak256
 
+from ..blocking import SyncClient, opened
 from ..client import Client
+from ..history import History, MarketRow
 from ..keys import Keys
 from ..store import Store
 from ..venue import Number, Venue
@@ -45,6 +47,16 @@ __all__ = ["SimVenue"]
 T = TypeVar("T")
 _ADDRESS: Final = "sim:"
 _MEMORY: Final = Path("/dev/shm")
+
+
+class _SimPortal:
+    """Runs the simulation's loop until a call has its result."""
+
+    def __init__(self, sim: SimVenue) -> None:
+        self._sim = sim
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._sim.runner().run(work)
 
 
 class SimVenue:
@@ -82,9 +94,13 @@ class SimVenue:
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in simulated time, with the venue at work; may be called again until :meth:`close`."""
+        return self.runner().run(self._main(main))
+
+    def runner(self) -> asyncio.Runner:
+        """What runs the simulation's loop."""
         if self._runner is None:
             self._runner = asyncio.Runner(loop_factory=VirtualLoop)
-        return self._runner.run(self._main(main))
+        return self._runner
 
     async def _main(self, main: Coroutine[Any, Any, T]) -> T:
         async with self.working():
@@ -148,6 +164,19 @@ class SimVenue:
             for asset, amount in (funds or {}).items():
                 await client.deposit(asset, amount)
             yield client
+
+    @contextlib.contextmanager
+    def sync_client(
+        self, name: str, funds: Mapping[str, Number] | None = None, *, batches: int = 1 << 12
+    ) -> Iterator[SyncClient]:
+        """:meth:`client` without ``await``. Time passes while a call waits, and while nothing else."""
+        portal = _SimPortal(self)
+        with opened(portal, self.working), opened(portal, lambda: self.client(name, funds, batches=batches)) as made:
+            yield SyncClient(portal, made)
+
+    def history(self) -> History[MarketRow]:
+        """What the markets did in every batch so far; ``.to_pandas()`` makes a table."""
+        return History(MarketRow, self._floor.rows)
 
     def unplug(self, client: Client) -> None:
         """Cut a client's connection to the venue until :meth:`plug`; its connection to L1 stays."""

@@ -9,7 +9,6 @@ import logging
 import signal
 import ssl
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
 from proofs.params import MAX_BATCHES, PROFILES
+
+from ..logs import set_up
 
 _DESCRIPTION = """\
 Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
@@ -146,7 +147,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until Ctrl-C; the exit status."""
-    _set_up_logging(options.json)
+    set_up(options.json)
     log = logging.getLogger("sealbook.node")
     try:
         node, journal = _prepare(options)
@@ -283,45 +284,6 @@ def _complain(options: argparse.Namespace, error: OrderbookError) -> None:
         print(json.dumps(line), file=sys.stderr, flush=True)
     else:
         print(f"sealbook node: {error} [{error.code}]", file=sys.stderr, flush=True)
-
-
-class _Lines(logging.Formatter):
-    """``12:00:00 message  key=value ...``."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f"  {key}={value}" for key, value in _extra(record).items() if key != "url")
-        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        text = f"{clock} {level}{record.getMessage()}{fields}"
-        return text if record.exc_info is None else f"{text}\n{self.formatException(record.exc_info)}"
-
-
-class _Objects(logging.Formatter):
-    """One JSON object per record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {"time": record.created, "level": record.levelname.lower()}
-        line |= {"logger": record.name, "message": record.getMessage(), **_extra(record)}
-        if record.exc_info is not None:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "websocket"}
-
-
-def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
-
-
-def _set_up_logging(as_json: bool) -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Objects() if as_json else _Lines())
-    root = logging.getLogger("sealbook")
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    root.propagate = False
-    logging.getLogger("sealbook.websockets").setLevel(logging.WARNING)
 
 
 def _seconds(text: str) -> float:

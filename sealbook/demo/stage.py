@@ -200,6 +200,10 @@ class Stage:
         self._services.append(node)
         self.node_url = node.wait_for(lambda line: line.get("url"))
 
+    def keep(self, service: Service) -> None:
+        """End another service with the rest."""
+        self._services.append(service)
+
     def stop_node(self) -> None:
         if self.node is not None:
             self.node.stop()

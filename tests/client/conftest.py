@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client.chain import Progress, QueueEntry, SealedBatch, Settlement, WithdrawalLine
+from client.chain import Progress, Published, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from client.client import Client
 from client.errors import ChainUnreachableError
 from client.keys import Keys
@@ -17,7 +17,7 @@ from client.store import Store
 from client.venue import Asset, Market, Venue
 from commitments.hashing import empty_roots
 from commitments.types import STATE_DEPTH, Digest
-from commitments.venue import venue_id
+from commitments.venue import keccak256, venue_id
 from orderbook.events import AccountRegistered, BatchSealed, EpochSettled, QueueAppended
 from orderbook.node import Node
 from orderbook.parameters import AssetParameters, MarketParameters, VenueParameters
@@ -155,6 +155,16 @@ class SimulatedChain:
         return Settlement(
             epoch, package.first, package.last - package.first + 1, event.block, event.transactions[0], ()
         )
+
+    def published(self, epoch: int) -> Published:
+        package = self.l1.settled[epoch]
+        counts = tuple(self.counts(package.first, package.last))
+        settled = self.settlement(epoch)
+        digest = "0x" + keccak256(package.public_data).hex()
+        return Published(package.public_data, digest, counts, settled.transaction)
+
+    def counts(self, first: int, last: int) -> list[int]:
+        return [e.count for _, e in self.l1.events if isinstance(e, BatchSealed) and first <= e.batch <= last]
 
     def claimed(self, epoch: int, account: int, asset: int) -> bool:
         return False

@@ -20,13 +20,15 @@ from client.states import Fault
 from orderbook.wire import ErrorCode, RefusalReason
 
 NAMES = """
-Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client
-SealbookError Commitment Committed Created FloatRefusedError InputError InsufficientBalanceError KeyFileError Keys
-LinkError Market NoReplyError NotOnGridError Order OrderEndedError OrderHandle OutOfBandError Rejected RevealMissed
-Revealed Sealed Settled Side StateError StoreError TransactionPendingError TransactionRevertedError Unfilled Venue
-VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell withdrawal KeystoreSigner LocalSigner
-RemoteSigner Signer SignerError
-Inventory MakerFill QuoteTick QuoteResult Quotes SimAsset SimMarket SimTerms SimTick SimVenue Expired Fault OrderState OrderStatus Proven
+EvidenceError ProofVerdict
+Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client Commitment
+Committed Created Deadline Delta Expired Fault FloatRefusedError InputError InsufficientBalanceError Inventory
+KeyFileError Keys KeystoreSigner LinkError LocalSigner MakerFill Market NoReplyError NotOnGridError Order
+OrderEndedError OrderHandle OrderState OrderStatus OrderUpdate OutOfBandError Proven QuoteResult QuoteTick Quotes
+Rejected RemoteClient RemoteSigner Resynced RevealMissed Revealed SealbookError Sealed Settled Side Signer SignerError
+SimAsset SimMarket SimTerms SimTick SimVenue Snapshot Stale StateError StoreError Stream TransactionPendingError
+TransactionRevertedError Unfilled Venue VenueMismatchError VenueRefusedError VenueUnreachableError Withdrawal buy sell
+withdrawal
 """
 
 

@@ -53,7 +53,7 @@ class Kept(Flow):
         super().do(*events)
         settled = [e for e in events if type(e).__name__ == "EpochSettled"]
         batches: list[Batch] = [b for e in settled for b in self.state.epoch(e.first, e.last)]  # type: ignore[attr-defined]
-        self.journal.append(events, batches, self.state.snapshot() if settled and self.take else None)
+        self.journal.append(events, batches, self.state.snapshot().encoded() if settled and self.take else None)
 
 
 def rounds(flow: Flow, count: int) -> None:

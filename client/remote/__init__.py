@@ -1,0 +1,1 @@
+"""A client in another process: ``sealbook agent`` holds keys and store and reveals; programs trade through it."""

@@ -1,0 +1,165 @@
+"""Programs that trade through an agent: over real sockets, with the real node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from client.client import Client
+from client.errors import (
+    FloatRefusedError,
+    InputError,
+    InsufficientBalanceError,
+    StateError,
+    StoreError,
+    VenueUnreachableError,
+)
+from client.orders import buy, sell
+from client.remote.agent import RemoteClient
+from client.remote.server import serving
+from client.states import OrderStatus, Unfilled
+from client.store import Store
+from client.venue import Venue
+from orderbook.node import Node
+from tests.orderbook.simulated import SimulatedL1
+
+from .conftest import Trader, mining
+
+TOKEN = "a token of some length"
+
+
+@pytest.fixture
+def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("a1", tmp_path, l1, venue)
+
+
+@contextlib.asynccontextmanager
+async def agent(folder: Path, l1: SimulatedL1, trader: Trader) -> AsyncIterator[tuple[Node, Client, str]]:
+    async with (
+        mining(folder, l1) as node,
+        trader.funded(node) as client,
+        serving(client, "127.0.0.1", 0, TOKEN) as port,
+    ):
+        yield node, client, f"ws://127.0.0.1:{port}"
+
+
+async def test_the_laptop_closes_and_the_agent_goes_on(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with agent(tmp_path, l1, alice) as (node, client, url):
+        async with RemoteClient.connect(url, token=TOKEN) as laptop:
+            assert (laptop.account, laptop.venue) == (client.account, client.venue)
+            (order,) = await laptop.commit([buy("ETH/USD", Decimal("0.005"), "0.2", client_order_id="x")])
+            assert (order.status, order.entry.quantity, order.entry.price) == (OrderStatus.COMMITTED, 5, 200)
+        with pytest.raises(StateError) as closed:
+            await order.settled()
+        assert closed.value.code == "client_closed"
+        node.seal_now()
+        (mine,) = client.commitments[0]
+        await mine.settled()
+        async with RemoteClient.connect(url, token=TOKEN) as laptop:
+            assert laptop.commitments == ()
+            order = await laptop.resolve("x")
+            assert order.state == mine.state
+            assert isinstance(order.state, Unfilled)
+            (again,) = await laptop.commit([buy("ETH/USD", "0.005", "0.2", client_order_id="x")])
+            assert again.state == mine.state
+
+
+async def test_two_programs_share_an_account(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with (
+        agent(tmp_path, l1, alice) as (node, _, url),
+        RemoteClient.connect(url, token=TOKEN) as one,
+        RemoteClient.connect(url, token=TOKEN) as two,
+    ):
+        seen = two.orders()
+        made = await one.commit([sell("ETH/USD", 3, 3_000), buy("ETH/USD", 1, 200)])
+        assert [order.entry.kind for order in made] == [3, 2]
+        with pytest.raises(StateError) as held:
+            await two.commit([buy("ETH/USD", 1, 200)])
+        assert (held.value.code, held.value.advice) == ("commitment_open", "use replace() or cancel()")
+        (order,) = await two.replace([buy("ETH/USD", 1, 201)])
+        assert (await made[0].cancelled()).reason == "replaced"
+        node.seal_now()
+        assert isinstance(await order.settled(), Unfilled)
+        names = {update.client_order_id async for update in changes(seen, 8)}
+        assert made[0].client_order_id in names
+        assert (await one.open_batch()).batch == 1
+        assert (await one.balances())["USD"].settled == Decimal(100)
+        (out,) = [await one.withdraw("USD", "1")]
+        assert [made.batch for made in two.commitments] or await two.resolve(out.client_order_id)
+        await two.cancel()
+        assert (await out.cancelled()).reason == "cancelled"
+
+
+async def changes(stream: object, count: int) -> AsyncIterator[object]:
+    from client.streams import Delta
+
+    left = count
+    async for event in stream:  # type: ignore[attr-defined]
+        if isinstance(event, Delta):
+            yield event.change
+            left -= 1
+            if not left:
+                return
+
+
+async def test_errors_cross_as_they_are(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with agent(tmp_path, l1, alice) as (_, client, url), RemoteClient.connect(url, token=TOKEN) as laptop:
+        for orders, kind in (
+            ([sell("ETH/USD", "99", "2")], InsufficientBalanceError),
+            ([sell("ETH/EUR", 1, 2_000)], InputError),
+            ([], InputError),
+        ):
+            with pytest.raises(kind) as here:
+                await laptop.commit(orders)
+            with pytest.raises(kind) as there:
+                await client.commit(orders)
+            assert type(here.value) is type(there.value)
+            assert vars(here.value) == vars(there.value)
+            assert str(here.value) == str(there.value)
+        with pytest.raises(FloatRefusedError):
+            await laptop.commit([sell("ETH/USD", 0.5, "2")])  # type: ignore[arg-type]
+        with pytest.raises(InputError) as unknown:
+            await laptop.resolve("nothing")
+        assert unknown.value.code == "unknown_order"
+
+
+async def test_a_lost_connection_is_only_a_delay(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with agent(tmp_path, l1, alice) as (node, client, url), RemoteClient.connect(url, token=TOKEN) as laptop:
+        placing = asyncio.create_task(laptop.commit([buy("ETH/USD", 1, 200)]))
+        await asyncio.sleep(0)
+        assert laptop._socket is not None
+        laptop._socket.transport.abort()
+        (order,) = await placing
+        assert order.status is OrderStatus.COMMITTED
+        assert len(client.commitments) == 1
+        laptop._socket.transport.abort() if laptop._socket is not None else None
+        node.seal_now()
+        assert isinstance(await order.settled(), Unfilled)
+
+
+async def test_who_may_connect(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with agent(tmp_path, l1, alice) as (_, client, url):
+        with pytest.raises(StateError) as token:
+            async with RemoteClient.connect(url, token="guessed"):
+                pass
+        assert (token.value.code, token.value.field) == ("agent_token", "token")
+        with pytest.raises(InputError) as open_:
+            async with serving(client, "0.0.0.0", 0, TOKEN):
+                pass
+        assert (open_.value.code, open_.value.field) == ("agent_needs_tls", "listen")
+        with pytest.raises(InputError) as busy:
+            async with serving(client, "127.0.0.1", int(url.rpartition(":")[2]), TOKEN):
+                pass
+        assert busy.value.code == "cannot_listen"
+        with pytest.raises(StoreError) as locked:
+            Store(alice.path)
+        assert (locked.value.code, locked.value.retryable) == ("store_locked", True)
+    with pytest.raises(VenueUnreachableError) as gone:
+        async with RemoteClient.connect(url, token=TOKEN, within=0.3):
+            pass
+    assert gone.value.advice == "check the address, and that the agent runs"
