@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from proofs.params import MAX_ENTRIES
 
+from ..bench.gas_table import print_profile
 from ..bench.process import Report, run_isolated
 from ..errors import BenchError
 
@@ -64,6 +65,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 action="store_true",
                 help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
             )
+        if name == "settle":
+            job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
         job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         job.set_defaults(run=run)
     return parser
@@ -117,7 +120,8 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     if args.job == "settle":
         from ..bench.settle import settle_job
 
-        return dict(run_isolated(settle_job, work, report=report))
+        figures, profiles = run_isolated(settle_job, work, args.profile, report=report)
+        return {**figures, **({"profile": [p.figures() for p in profiles]} if args.profile else {})}
     if args.job == "prove":
         return dict(run_isolated(prove_job, work, report=report))
     proven = run_isolated(proof_job, work, report=report)
@@ -144,8 +148,10 @@ def clear_job(report: Report, orders: int, batches: int) -> dict[str, Any]:
 def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
     console = Console()
     console.print(f"[bold]sealbook bench {args.job}[/]: {JOBS[args.job]}", highlight=False)
+    for number, profile in enumerate(figures.get("profile", ()), 1):
+        print_profile(console, number, profile)
     for name, value in figures.items():
-        if name == "job":
+        if name in ("job", "profile"):
             continue
         unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
         text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
