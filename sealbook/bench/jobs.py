@@ -20,7 +20,7 @@ from proofs.verifier import verify
 from .process import Report, peak_memory
 from .workload import Work, Workload, build
 
-__all__ = ["Figures", "Proven", "baseline", "proof_job", "prove_job", "proven_epoch", "verify_job"]
+__all__ = ["Figures", "Proven", "baseline", "beacons", "proof_job", "prove_job", "proven_epoch", "verify_job"]
 
 Figures = dict[str, float | int | str]
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def proof_job(report: Report, work: Work) -> Proven:
     """The proof of one epoch."""
     report("building the workload", None)
     workload = build(work, venue_id(CHAIN_ID, CONTRACT))
-    return proven_epoch(report, workload, _beacons(work), CHAIN_ID, CONTRACT)
+    return proven_epoch(report, workload, beacons(work), CHAIN_ID, CONTRACT)
 
 
 def prove_job(report: Report, work: Work) -> Figures:
@@ -115,7 +115,8 @@ def verify_job(report: Report, statement: Statement, key: bytes, proof: bytes) -
     }
 
 
-def _beacons(work: Work) -> list[bytes]:
+def beacons(work: Work) -> list[bytes]:
+    """A beacon for each batch, the same in every run."""
     return [keccak256(b"bench beacon" + bytes([k])) for k in range(work.batches)]
 
 
