@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from .errors import ArtifactError, RevertedError
 
 _TEST_SOURCES: Final = "src/test/"
-_RAISING: Final = ("IExchange", "IStarkErrors", "StarkVerifier", "StarkQueries", "DevelopmentToken")
+_RAISING: Final = ("IExchange", "IStarkErrors", "StarkVerifier", "StarkQueries", "ISolvency", "DevelopmentToken")
 _STANDARD: Final = (
     {"type": "error", "name": "Error", "inputs": [{"name": "message", "type": "string"}]},
     {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},

@@ -140,6 +140,10 @@ class Exchange:
     def claimed(self, epoch: int, account: int, asset: int) -> bool:
         return bool(self._read("claimed", epoch, account, asset))
 
+    def registration_fees(self) -> int:
+        """Wei of registration fees that were not collected yet."""
+        return int(self._read("registrationFees"))
+
     # ------------------------------------------------------------ writing
 
     def register(self, sender: Sender, key_root: Digest, commit_key: str, fee: int | None = None) -> Mined:

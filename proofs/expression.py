@@ -112,10 +112,16 @@ class Expr:
 
     @property
     def next(self) -> Expr:
-        """The same column one row later (cyclic: the last row sees the first)."""
-        if self.node.op is not Op.LOCAL:
-            raise ValueError("only a column has a next row")
-        return self.graph.intern(Op.NEXT, self.node.a)
+        """The same polynomial of the row after this one (cyclic: the last row sees the first)."""
+        node, graph = self.node, self.graph
+        if node.op is Op.LOCAL:
+            return graph.intern(Op.NEXT, node.a)
+        if node.op is Op.CONST:
+            return self
+        if node.op not in (Op.ADD, Op.SUB, Op.MUL):
+            raise ValueError("only columns of this row have a next row")
+        left, right = Expr(graph, node.a).next, Expr(graph, node.b).next
+        return left + right if node.op is Op.ADD else left - right if node.op is Op.SUB else left * right
 
     def same(self, other: Expr) -> bool:
         """Whether both are one node of one graph."""

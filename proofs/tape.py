@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .dsl import Bus, Expr, Matrix, Table
+from .dsl import Bus, Expr, Matrix, Tables
 from .expression import Op
 
 MAGIC = b"SBT1"
@@ -66,33 +66,40 @@ class Program:
     def matrix_of(self, table: str) -> int:
         """Index of the matrix in which ``table`` stands."""
         for index, matrix in enumerate(self.matrices):
-            if any(column.startswith(f"{table}.") for column in matrix.columns):
+            if any(name.startswith(f"{table}.") for name in matrix.names):
                 return index
         raise KeyError(table)
 
 
-def assemble(name: str, buses: Sequence[Bus], layout: Mapping[str, Mapping[str, Table]]) -> Program:
+def assemble(name: str, buses: Sequence[Bus], layout: Mapping[str, Tables]) -> Program:
     """Build a program: ``layout`` maps a matrix name to its tables, in order."""
     matrices = []
     for matrix_name, tables in layout.items():
         matrix = Matrix(matrix_name)
         for table_name, table in tables.items():
-            table(matrix.row(table_name))
+            if isinstance(table, Mapping):
+                matrix.groups[table_name] = list(table)
+                for member_name, member in table.items():
+                    member(matrix.row(member_name, table_name))
+            else:
+                table(matrix.row(table_name))
         matrices.append(matrix)
-    for matrix in matrices:
-        _blind(matrix)
+    for index, matrix in enumerate(matrices):
+        _blind(matrix, own=index + 1 < len(matrices), predecessor=index > 0)
     return Program(name, (*buses, BLIND), tuple(matrices))
 
 
-def _blind(matrix: Matrix) -> None:
-    """Blind the matrix's terminal: in its first row it sends a random pair and takes its successor's.
+def _blind(matrix: Matrix, own: bool, predecessor: bool) -> None:
+    """Blind the matrix's terminal: in its last row it sends a random pair and takes its predecessor's.
 
-    The terminal of a matrix is public and is a function of its rows. With the pairs cyclic over the matrices, all
+    The terminal of a matrix is public and is a function of its rows. With a pair between each two neighbours, all
     terminals together are uniform given their sum. Two columns, because the extension has two dimensions.
     """
     row = matrix.row("blind")
-    row.send(BLIND, row.digest("own", 2), row.start, "own pair")
-    row.receive(BLIND, row.digest("successor", 2), row.start, "successor's pair")
+    if own:
+        row.send(BLIND, row.digest("own", 2), row.end, "own pair")
+    if predecessor:
+        row.receive(BLIND, row.digest("predecessor", 2), row.end, "predecessor's pair")
 
 
 def _encode_matrix(matrix: Matrix, bus_ids: Mapping[Bus, int]) -> tuple[bytes, dict[int, int]]:

@@ -15,6 +15,7 @@ COMMANDS = {
     "node": "run a venue: collect, seal, clear, prove and settle batches",
     "inspect": "verify settled batches and epochs from L1 data alone",
     "verify": "verify an exported settlement offline",
+    "prove": "prove the venue's solvency against what the contract holds",
     "bench": "measure clearing, proving, verifying and settling",
 }
 """Words and what ``sealbook --help`` says of them."""

@@ -38,17 +38,22 @@ def deploy_verifier(sender: Sender, tiers: Sequence[int], report: Report = lambd
     """The two verifier contracts with the keys of the given tiers registered; gives the address."""
     queries = _create(sender, "StarkQueries")
     verifier = _create(sender, "StarkVerifier", queries)
-    contract = sender.w3.eth.contract(Web3.to_checksum_address(verifier), abi=load_artifact("StarkVerifier").abi)
     for tier in tiers:
-        parts = []
-        for part in key_parts(verification_key(tier)):
-            mined = sender.execute(None, data_contract(part), KEY_GAS)
-            assert mined.contract is not None
-            parts.append(Web3.to_checksum_address(mined.contract))
-        call = bytes.fromhex(contract.encode_abi("registerKey", args=[parts])[2:])
-        sender.execute(verifier, call, REGISTER_KEY_GAS)
+        register_key(sender, verifier, verification_key(tier))
         report(f"key of tier {TIERS[tier].name}: 0x{verification_key_hash(tier).hex()}")
     return verifier
+
+
+def register_key(sender: Sender, verifier: str, vk: bytes) -> None:
+    """Deploy a verification key's data contracts and register them. Anybody may."""
+    contract = sender.w3.eth.contract(Web3.to_checksum_address(verifier), abi=load_artifact("StarkVerifier").abi)
+    parts = []
+    for part in key_parts(vk):
+        mined = sender.execute(None, data_contract(part), KEY_GAS)
+        assert mined.contract is not None
+        parts.append(Web3.to_checksum_address(mined.contract))
+    call = bytes.fromhex(contract.encode_abi("registerKey", args=[parts])[2:])
+    sender.execute(verifier, call, REGISTER_KEY_GAS)
 
 
 def deploy_venue(

@@ -4,6 +4,7 @@ SealbookError
   ExportError    an exported settlement is damaged or not one; ``field`` names the place
   InspectError   the settlement that was asked for is not there, or L1 does not hold what it should
   BenchError     a benchmark cannot run as asked
+  SolvencyError  there is no proof of solvency to be made: ``field`` says of what
 """
 
 from __future__ import annotations
@@ -44,3 +45,14 @@ class BenchError(SealbookError):
     """A benchmark cannot run as asked, or its process failed."""
 
     code = "bench"
+
+
+class SolvencyError(SealbookError):
+    """The state, the contract or an argument does not allow a proof of solvency; ``field`` names it."""
+
+    code = "solvency"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason

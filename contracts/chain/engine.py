@@ -119,7 +119,7 @@ class DevelopmentChain:
 
     def storage(self, address: bytes, slot: int, block: int) -> bytes:
         with self._lock:
-            return bytes(self._backend.get_storage(address, slot, block)).rjust(32, b"\0")
+            return int(self._backend.get_storage(address, slot, block)).to_bytes(32, "big")
 
     def call(self, sender: bytes, to: bytes | None, data: bytes, value: int, gas: int, block: int) -> tuple[bytes, int]:
         """Run a call on a block's state; gives output and gas used, without the transaction's own cost.

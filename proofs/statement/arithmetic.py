@@ -11,8 +11,18 @@ HALF_ROUNDS = 4
 LIMB_BITS = 12
 
 
-def poseidon2(row: Row) -> None:
-    """One row is one compression: permute(left || right)[0:4] + left, as often as it is asked for."""
+def poseidon2(row: Row) -> tuple[list[Expr], list[Expr]]:
+    """One row is one compression: permute(left || right)[0:4] + left, as often as it is asked for.
+
+    Gives the inputs (8) and the output (4) for what else stands on the row.
+    """
+    inputs, out = compression(row)
+    row.provide(HASH, [*inputs, *out], row.column("multiplicity"), "compression")
+    return inputs, out
+
+
+def compression(row: Row) -> tuple[list[Expr], list[Expr]]:
+    """The columns of a compression, for a table that makes its own: inputs (8) and output (4), of degree 1."""
     inputs = row.digest("in", 8)
     state = _external(inputs)
     for index in range(HALF_ROUNDS):
@@ -24,8 +34,7 @@ def poseidon2(row: Row) -> None:
     for index in range(HALF_ROUNDS):
         keep = 8 if index < HALF_ROUNDS - 1 else 4
         state = _full_round(row, f"second{index}", state, HALF_ROUNDS + index, keep)
-    out = [s + i for s, i in zip(state[:4], inputs[:4], strict=True)]
-    row.provide(HASH, [*inputs, *out], row.column("multiplicity"), "compression")
+    return inputs, [s + i for s, i in zip(state[:4], inputs[:4], strict=True)]
 
 
 def _full_round(row: Row, name: str, state: list[Expr], index: int, keep: int) -> list[Expr]:
@@ -55,16 +64,19 @@ def _circulant(x: list[Expr]) -> list[Expr]:
 
 
 def limbs(row: Row) -> None:
-    """Range checks: a value is the sum of 12-bit limbs, and the limbs are looked up in a counter of this table."""
+    """Range checks: a value is the sum of 12-bit limbs, and the limbs are looked up in a counter of this table.
+
+    The sixth limb has two bits, and a value that is not wide has three limbs.
+    """
     parts = row.digest("limb", 6)
+    top = parts[5]
     wide = row.flag("wide")
     value = total([part * (1 << (LIMB_BITS * i)) for i, part in enumerate(parts)])
     for part in parts[3:]:
         row.zero((1 - wide) * part, "a small value has three limbs")
-    top = parts[5]
     row.zero(top * (top - 1) * (top - 2) * (top - 3), "an amount has 62 bits")
     row.provide(RANGE, [wide + int(Bits.SMALL), value], row.column("multiplicity"), "value")
-    for i, part in enumerate(parts):
+    for i, part in enumerate(parts[:5]):
         row.send(RANGE, [int(Bits.LIMB), part], row.one, f"limb {i}")
 
     counter = row.column("counter")

@@ -41,7 +41,7 @@ def orders(row: Row) -> None:
     better, at = row.flag("better"), row.flag("at")
     worse = real - better - at
     row.zero(worse * (worse - 1), "one of better, at, worse")
-    edge = row.derive("edge", (2 * buy - 1) * (price - pivot))
+    edge = (2 * buy - 1) * (price - pivot)
     row.zero(at * edge, "at the pivot")
     distance = row.derive("distance", better * (edge - 1) + worse * (-edge - 1))
     small(row, distance, real, "better or worse by at least one tick")
@@ -56,9 +56,8 @@ def orders(row: Row) -> None:
     # Rationing at the pivot, the drawn phase first; t is what the orders so far may have.
     side = buy * ration_buys + (1 - buy) * (1 - ration_buys)
     rationed = row.derive("rationed", at * side)
-    claimed = row.derive("claimed", rationed * quantity)
     claim, allotted, gained = row.columns("claim", "allotted", "gained")
-    _running(row, claim, claimed, last, "claims")
+    _running(row, claim, rationed * quantity, last, "claims")
     _running(row, allotted, gained, last, "allotments")
     row.zero((1 - rationed) * gained, "only rationed orders draw on the lots")
     rest = row.derive("rest", claim * lots + phase - allotted * wanted)
@@ -79,9 +78,8 @@ def orders(row: Row) -> None:
         ("sell_at", (1 - buy) * at * quantity),
         ("beyond", counted * quantity),
     ):
-        total = row.column(f"sum.{name}")
-        _running(row, total, row.derive(f"term.{name}", term), last, name)
-        sums.append(total)
+        sums.append(row.column(f"sum.{name}"))
+        _running(row, sums[-1], term, last, name)
     row.receive(PUBLIC, [int(Tag.AUCTION), *shared, *sums], last, "the auction's sums")
 
 
@@ -96,21 +94,19 @@ def markets(row: Row) -> None:
     real, trade, present = row.flag("real"), row.flag("trade"), row.flag("present")
     row.zero(trade * (1 - real), "only real rows trade")
     row.zero(present * (1 - real), "only real rows have orders")
-    batch, market, reference, price, volume, draw = row.columns(
-        "batch", "market", "reference", "price", "volume", "draw"
-    )
-    base, quote, lower, upper, fee_ppm = row.columns("base", "quote", "lower", "upper", "fee_ppm")
+    batch, market, reference, price, volume, draw = row.share("batch", "market", "reference", "price", "volume", "draw")
+    base, quote, lower, upper, fee_ppm = row.share("base", "quote", "lower", "upper", "fee_ppm")
     band = [base, quote, lower, upper, fee_ppm]
     result: list[Expr | int] = [int(Tag.MARKET), batch, market, reference, price, volume, draw, *band]
     row.receive(PUBLIC, result, real, "published result")
 
     # Demand and supply at the pivot and at one neighbour.
-    sums = row.columns("buy_better", "buy_at", "sell_better", "sell_at", "beyond")
+    sums = row.share("buy_better", "buy_at", "sell_better", "sell_at", "beyond")
     buy_better, buy_at, sell_better, sell_at, beyond = sums
     for column in sums:
         row.zero((real - present) * column, "without orders all sums are 0")
     demand, supply = buy_better + buy_at, sell_better + sell_at
-    pivot = row.column("pivot")
+    (pivot,) = row.share("pivot")
     small(row, pivot - lower + real - trade, real, "pivot not below the band")
     small(row, upper - pivot, real, "pivot not above the band")
 
@@ -148,7 +144,7 @@ def markets(row: Row) -> None:
     by_volume, by_surplus, by_reference = (row.flag(f"by_{n}") for n in ("volume", "surplus", "reference"))
     pressed = pressed_up + pressed_down
     row.zero(by_volume + by_surplus + by_reference - pressed, "one reason")
-    gain = row.derive("gain", pressed * volume - pressed_up * buy_better - pressed_down * sell_better)
+    gain = pressed * volume - pressed_up * buy_better - pressed_down * sell_better
     row.zero((by_surplus + by_reference) * gain, "equal volume")
     row.zero(by_reference * (opposite - excess), "equal surplus")
     towards = reference - price
@@ -166,7 +162,7 @@ def markets(row: Row) -> None:
     lots = row.derive("lots", volume - buy_better + pressed_down * (buy_better - sell_better))
     level = row.derive("level", buy_at + pressed_down * (sell_at - buy_at))
     wanted = row.derive("wanted", level + row.is_zero("level.empty", level))
-    phase = row.column("phase")
+    (phase,) = row.share("phase")
     drawn = row.derive("drawn", draw * wanted - phase * (1 << 32))
     for value, label in (
         (drawn, "the phase is rounded down"),
@@ -184,6 +180,6 @@ def markets(row: Row) -> None:
     asked = row.column("asked")
     row.zero((1 - real) * asked, "only real rows inform")
     row.provide(PUBLIC, [int(Tag.MARKET_INFO), batch, market, *band, price, fee], asked, "market of an order")
-    fees, funds = row.derive("fees", 2 * volume * fee), row.column("funds")
+    fees, (funds,) = row.derive("fees", 2 * volume * fee), row.share("funds")
     now = time(batch, Phase.CREDIT, market)
     access(row, "fees", FEE_ACCOUNT, quote + 2, now, [funds], [funds + fees], trade)

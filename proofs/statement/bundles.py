@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ..dsl import Expr, Row
 from ..params import COMMITMENT_DEPTH, FIRST_ACCOUNT, INSURANCE_ACCOUNT, KEY_DEPTH, MAX_ENTRIES
-from .buses import HASH, KEY_TREES, PUBLIC, Phase, Tag
-from .ledger import access, amount, below, small, time
+from .buses import HASH, LEVEL, PUBLIC, RANGE, Bits, Phase, Tag
+from .ledger import access, amount, small, time
 
 
 def bundles(row: Row) -> None:
     """One row for each leaf: real rows first, batch after batch, accounts rising within a batch."""
     real, opened, last = row.flag("real"), row.flag("opened"), row.flag("last")
-    batch, number, position, account = row.columns("batch", "number", "position", "account")
+    number, position = row.columns("number", "position")
+    batch, account = row.share("batch", "account")
     more = real - last
     row.zero(opened * (1 - real), "only real rows are opened")
     row.zero(last * (1 - real), "only real rows end a batch")
@@ -33,27 +34,27 @@ def bundles(row: Row) -> None:
     venue, first_batch, miss_fee, fee_asset = parameters(row)
     absolute = first_batch + batch
 
-    count = row.column("count")
-    below(row, count - 1, MAX_ENTRIES, opened, "1 to 64 entries")
-    salt = row.digest("salt", 3)
-    header, body, secret = row.digest("header"), row.digest("body"), row.digest("secret")
-    commitment, leaf = row.digest("commitment"), row.digest("leaf")
-    key_leaf, key_root = row.digest("key_leaf"), row.digest("key_root")
+    (count,) = row.share("count")
+    # At least one: entries count from 1 to the header's count, and a bundle without any never ends.
+    row.send(RANGE, [int(Bits.LIMB), MAX_ENTRIES - count], opened, "at most 64 entries")
+    salt = row.share_digest("salt", 3)
+    header, body, secret = row.share_digest("header"), row.share_digest("body"), row.share_digest("secret")
+    commitment, leaf = row.share_digest("commitment"), row.share_digest("leaf")
+    key_leaf, key_root = row.share_digest("key_leaf"), row.share_digest("key_root")
     row.send(HASH, [2, venue, absolute, account, count, *salt, *header], opened, "header")
     row.send(HASH, [*body, *secret, *commitment], opened, "commitment")
     row.send(HASH, [*commitment, 3, venue, absolute, account, *leaf], real, "leaf")
     row.send(HASH, [*secret, 1, venue, absolute, 0, *key_leaf], opened, "key leaf")
-    node = int(Tag.NODE)
-    row.receive(PUBLIC, [node, batch + 1, COMMITMENT_DEPTH, position, 0, 0, 0, 0, *leaf], real, "leaf under its root")
-    key_tree = number + KEY_TREES
-    key_position = row.column("key_position")
-    row.send(PUBLIC, [node, key_tree, 0, 0, *key_root, *key_root], opened, "root of the key path")
-    row.receive(PUBLIC, [node, key_tree, KEY_DEPTH, key_position, *key_leaf, *key_leaf], opened, "end of the key path")
+    place = batch + (1 + COMMITMENT_DEPTH * LEVEL)
+    row.receive(PUBLIC, [int(Tag.NODE), place, 0, position, 0, 0, 0, 0, *leaf], real, "leaf under its root")
+    (key_position,) = row.share("key_position")
+    end: list[Expr | int] = [int(Tag.KEY_NODE), KEY_DEPTH * LEVEL, 0, key_position, *key_root, *key_leaf]
+    row.receive(PUBLIC, end, opened, "key leaf under its root")
     now = time(batch, Phase.BUNDLE, number)
     access(row, "key", account, row.nought, now, key_root, key_root, opened)
 
     cover = row.flag("cover")
-    funds = row.column("funds")
+    (funds,) = row.share("funds")
     gap = row.derive("gap", cover * (funds - miss_fee) + (1 - cover) * (miss_fee - funds - 1))
     amount(row, gap, real, "whether the miss fee is covered")
     row.send(PUBLIC, [int(Tag.BUNDLE_START), number, account, batch, count, cover, *header], opened, "entries start")
@@ -64,7 +65,7 @@ def bundles(row: Row) -> None:
     fee = row.derive("fee", charged * (cover * miss_fee + (1 - cover) * funds))
     row.receive(PUBLIC, [int(Tag.MISSING), batch, account, *commitment, charged], missing, "missing")
     access(row, "funds", account, fee_asset + 2, now, [funds], [funds - fee], real)
-    insurance = row.column("insurance")
+    (insurance,) = row.share("insurance")
     access(row, "insurance", INSURANCE_ACCOUNT, fee_asset + 2, now, [insurance], [insurance + fee], charged)
 
 
@@ -73,5 +74,5 @@ def parameters(row: Row) -> list[Expr]:
     values = row.columns("venue", "first_batch", "miss_fee", "fee_asset")
     for value in values:
         row.step(value.next - value, "parameters are constant")
-    row.receive(PUBLIC, [int(Tag.PARAMS), *values], row.start, "parameters")
+    row.receive(PUBLIC, [int(Tag.PARAMS), *values], row.end, "parameters")
     return values

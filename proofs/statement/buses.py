@@ -48,6 +48,7 @@ class Tag(IntEnum):
     MARKET_INFO = 34
     ORDER = 35
     AUCTION = 36
+    KEY_NODE = 37
 
 
 TIME_SHIFT: Final = 26
@@ -65,5 +66,5 @@ class Phase(IntEnum):
 
 WITHDRAWAL_SLOT: Final = 32
 """Slot 32 + a holds what the account has withdrawn of asset a in this epoch. It is not in the state tree."""
-KEY_TREES: Final = 1 << 20
-"""Tree numbers: 0 the state, 1 + k the commitments of batch k, 2^20 + n the key tree of bundle n."""
+LEVEL: Final = 1 << 20
+"""The place of a node is ``tree + LEVEL * level``; tree 0 is the state, 1 + k the commitments of batch k."""

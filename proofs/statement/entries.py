@@ -10,7 +10,7 @@ from .ledger import access, below, small, time
 
 def fee_per_lot(row: Row, name: str, price: Expr, fee_ppm: Expr, count: Expr) -> Expr:
     """A column ``f = ceil(price * fee_ppm / 10^6)`` wherever ``count`` is 1."""
-    fee = row.column(name)
+    (fee,) = row.share(name)
     rest = row.derive(f"{name}.rest", fee * PPM - price * fee_ppm)
     small(row, fee, count, f"{name} is a number")
     small(row, rest, count, f"{name} is rounded up")
@@ -28,7 +28,6 @@ def entries(row: Row) -> None:
     bundle, account, batch, count, cover = row.columns("bundle", "account", "batch", "count", "cover")
     first, last = row.flag("first"), row.flag("last")
     more = real - last
-    real_next = withdraw.next + buy.next + sell.next
 
     # Bundles: where one starts and ends, and that its rows stand together.
     row.zero(first * (1 - real), "only real rows start a bundle")
@@ -36,16 +35,16 @@ def entries(row: Row) -> None:
     row.on_first(number, "rows are numbered from 0")
     row.step(number.next - number - 1, "rows are numbered")
     row.on_first(real - first, "the first row starts a bundle")
-    row.step((1 - real) * real_next, "real rows come first")
-    row.step(more * (1 - real_next), "a bundle goes on")
-    row.step(first.next - last * real_next, "a bundle starts after the last ended")
+    row.step((1 - real) * real.next, "real rows come first")
+    row.step(more * (1 - real.next), "a bundle goes on")
+    row.step(first.next - last * real.next, "a bundle starts after the last ended")
     row.on_last(more, "the last bundle ends")
     for name, column in {"bundle": bundle, "account": account, "batch": batch, "count": count, "cover": cover}.items():
         row.step(more * (column.next - column), f"{name} is one for the bundle")
     row.zero(first * (position - 1), "positions start at 1")
     row.step(more * (position.next - position - 1), "positions rise")
     row.zero(last * (position - count), "all entries of the header's count")
-    small(row, bundle.next - bundle - 1, first.next * (1 - row.start.next), "bundles in the order of their numbers")
+    small(row, bundle.next - bundle - 1, first.next * (1 - row.end), "bundles in the order of their numbers")
 
     # The hash chain over pairs of entries.
     price, quantity, market = row.columns("price", "quantity", "market")
@@ -60,8 +59,7 @@ def entries(row: Row) -> None:
     row.zero(first * (1 - pair), "a pair starts with the bundle")
     row.zero(pair * (1 - real), "only real rows start a pair")
     row.step(more * (pair.next + pair - 1), "pairs alternate")
-    code_next = withdraw.next + 2 * buy.next + 3 * sell.next + 256 * market.next + 65536 * price.next
-    for column, value in zip(second, (code_next, quantity.next), strict=True):
+    for column, value in zip(second, (code.next, quantity.next), strict=True):
         row.zero(column - pair * (1 - last) * value, "the pair's second entry, or zero after the last")
     row.send(HASH, [*before, code, quantity, *second, *after], pair, "pair of entries")
     for b, a in zip(before, after, strict=True):
@@ -108,7 +106,7 @@ def entries(row: Row) -> None:
     # Admission: the rest of the balance after what earlier entries took.
     fee = fee_per_lot(row, "fee", price, fee_ppm, buy)
     debit = row.derive("debit", (withdraw + sell) * quantity + buy * quantity * (price + fee))
-    considered = row.derive("considered", withdraw + cover * order)
+    considered = withdraw + cover * order
     admitted = row.flag("admitted")
     row.zero(admitted * (1 - considered), "without cover, orders are dropped")
     rest = row.column("rest")
@@ -118,17 +116,18 @@ def entries(row: Row) -> None:
 
     # What is traded, and what that moves.
     fill = row.column("fill")
-    live = row.derive("live", admitted * order)
+    live = admitted * order
     row.zero(fill * (1 - live), "only admitted orders are filled")
     row.send(PUBLIC, [int(Tag.ORDER), 256 * batch + market, number, buy, price, quantity, fill], live, "order")
-    taken = row.derive("taken", withdraw * admitted * quantity + sell * fill + buy * fill * (clearing + clearing_fee))
-    given = row.derive("given", withdraw * admitted * quantity + buy * fill + sell * fill * (clearing - clearing_fee))
     balance, credit = row.columns("balance", "credit")
-    row.zero(group_start * (balance - rest), "a group starts with the balance before the batch")
-    row.step((real - group_end) * (balance.next - balance + taken), "the balance runs down")
+    amount = withdraw * admitted * quantity
+    taken = amount + sell * fill + buy * fill * (clearing + clearing_fee)
+    given = amount + buy * fill + sell * fill * (clearing - clearing_fee)
+    row.zero(group_start * (balance - rest + taken), "a group starts with the balance before the batch")
+    row.step((real - group_end) * (balance.next - balance + taken.next), "the balance runs down")
     row.on_first(credit - given, "a run's proceeds start")
     row.step(credit.next - (1 - run_end) * credit - given.next, "a run's proceeds add up")
-    _debit_access(row, account, asset, time(batch, Phase.DEBIT, number), rest, balance - taken, group_start, group_end)
+    _debit_access(row, account, asset, time(batch, Phase.DEBIT, number), rest, balance, group_start, group_end)
 
     credited = row.flag("credited")
     row.zero(credited * (1 - run_end), "proceeds are credited at a run's end")

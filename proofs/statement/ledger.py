@@ -1,11 +1,11 @@
-"""Tables of the state: the Merkle nodes, the touched slots, and the L1 queue."""
+"""Tables of the state: the touched slots and the L1 queue."""
 
 from __future__ import annotations
 
 from ..dsl import Expr, Row
-from ..params import ASSETS, STATE_DEPTH
+from ..params import STATE_DEPTH
 from .buses import (
-    HASH,
+    LEVEL,
     MEMORY,
     PUBLIC,
     RANGE,
@@ -48,39 +48,11 @@ def access(
     count: Expr,
 ) -> None:
     """Take a slot's last value and leave a new one, ``count`` times 0 or 1."""
-    before = row.column(f"{name}.before")
+    (before,) = row.share(f"{name}.before")
     padding = [row.nought] * (4 - len(old))
     row.receive(MEMORY, [account, slot, before, *old, *padding], count, f"{name}: take")
     row.send(MEMORY, [account, slot, now, *new, *padding], count, f"{name}: leave")
     small(row, now - before - 1, count, f"{name}: later than before")
-
-
-def nodes(row: Row) -> None:
-    """Clause 7: Merkle trees from the root down, each touched node once, before and after.
-
-    A row answers one request for its node and requests those children that change hands below it. A child that is
-    not requested is the same before and after. A path is a tree in which nothing changes, a commitment tree one
-    that was empty.
-    """
-    real = row.flag("real")
-    tree, level, index = row.columns("tree", "level", "index")
-    same = row.flag("same")
-    row.zero(same * (1 - real), "same is for real rows")
-    old, new = row.digest("old"), row.digest("new")
-    children = [(row.digest(f"old_{s}"), row.digest(f"new_{s}")) for s in ("left", "right")]
-    touched = [row.flag("left"), row.flag("right")]
-
-    row.receive(PUBLIC, [int(Tag.NODE), tree, level, index, *old, *new], real, "this node")
-    for bit, ((before, after), touch) in enumerate(zip(children, touched, strict=True)):
-        row.zero(touch * (1 - real), "only real rows ask for children")
-        for b, a in zip(before, after, strict=True):
-            row.equal(b, a, "a child that is not touched stays", when=real - touch)
-        row.send(PUBLIC, [int(Tag.NODE), tree, level + 1, 2 * index + bit, *before, *after], touch, "child")
-    (old_left, new_left), (old_right, new_right) = children
-    row.send(HASH, [*old_left, *old_right, *old], real, "hash before")
-    row.send(HASH, [*new_left, *new_right, *new], real - same, "hash after")
-    for b, a in zip([*old_left, *old_right, *old], [*new_left, *new_right, *new], strict=True):
-        row.equal(b, a, "nothing changes below", when=same)
 
 
 def cells(row: Row) -> None:
@@ -89,12 +61,15 @@ def cells(row: Row) -> None:
     real = key + balance + withdrawal
     row.zero(real * (real - 1), "one kind of slot")
     money = balance + withdrawal
-    account, asset, until = row.columns("account", "asset", "until")
-    slot = row.derive("slot", balance * (asset + 2) + withdrawal * (asset + WITHDRAWAL_SLOT))
-    old, new = row.digest("old"), row.digest("new")
+    account, asset, until = row.share("account", "asset", "until")
+    slot = asset + 2 * balance + WITHDRAWAL_SLOT * withdrawal
+    row.zero(key * asset, "the key's slot is 0")
+    old, new = row.share_digest("old"), row.share_digest("new")
 
-    small(row, account, real, "account number")
-    below(row, asset, ASSETS, money, "asset number")
+    # What nobody accesses cannot change, and what is accessed has whole numbers for account and slot. A leaf's index is
+    # a whole number below 2^24 by its path, so an accessed address names one leaf. Left to rule out is that a balance
+    # is taken for a withdrawal (slots from 32), or the other way round.
+    row.send(RANGE, [int(Bits.LIMB), 256 * asset], money, "asset number below 16")
     for i in range(1, 4):
         row.zero(money * old[i], "a balance is one number")
         row.zero(money * new[i], "a balance is one number")
@@ -103,7 +78,7 @@ def cells(row: Row) -> None:
 
     row.send(MEMORY, [account, slot, 0, *old], real, "before the epoch")
     row.receive(MEMORY, [account, slot, until, *new], real, "after the epoch")
-    node: list[Expr | int] = [int(Tag.NODE), 0, STATE_DEPTH, 16 * account + slot, *old, *new]
+    node: list[Expr | int] = [int(Tag.NODE), STATE_DEPTH * LEVEL, 0, 16 * account + slot, *old, *new]
     row.receive(PUBLIC, node, key + balance, "leaf of the state tree")
 
     unchanged = row.is_zero("unchanged", new[0] - old[0])
@@ -117,10 +92,9 @@ def queue(row: Row) -> None:
     key, deposit = row.flag("key"), row.flag("deposit")
     real = key + deposit
     row.zero(real * (real - 1), "one kind of entry")
-    batch, position, account, asset = row.columns("batch", "position", "account", "asset")
-    value, old = row.digest("value"), row.digest("old")
-    slot = row.derive("slot", deposit * (asset + 2))
-    new = [row.derive(f"new{i}", key * v + deposit * (o + v)) for i, (v, o) in enumerate(zip(value, old, strict=True))]
+    batch, position, account, asset = row.share("batch", "position", "account", "asset")
+    value, old = row.share_digest("value"), row.share_digest("old")
+    new = [v + deposit * o for v, o in zip(value, old, strict=True)]
     entry: list[Expr | int] = [int(Tag.QUEUE), batch, position, key + 2 * deposit, account, asset, *value]
     row.receive(PUBLIC, entry, real, "entry")
-    access(row, "slot", account, slot, time(batch, Phase.QUEUE, position), old, new, real)
+    access(row, "slot", account, asset + 2 * deposit, time(batch, Phase.QUEUE, position), old, new, real)

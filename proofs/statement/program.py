@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from ..tape import Program, assemble
-from .arithmetic import limbs, poseidon2
+from .arithmetic import limbs
 from .auction import markets, orders
 from .bundles import bundles
 from .buses import BUSES
 from .entries import entries
-from .ledger import cells, nodes, queue
+from .ledger import cells, queue
+from .nodes import hashes
 
 
 @cache
@@ -20,10 +21,12 @@ def clearing_program() -> Program:
         "clearing",
         BUSES,
         {
-            "poseidon2": {"poseidon2": poseidon2},
+            "hashes": {"nodes": hashes},
             "limbs": {"limbs": limbs},
-            "nodes": {"nodes": nodes},
-            "entries": {"entries": entries, "orders": orders},
-            "batches": {"bundles": bundles, "markets": markets, "cells": cells, "queue": queue},
+            "ledger": {
+                "entries": entries,
+                "orders": orders,
+                "accounts": {"bundles": bundles, "markets": markets, "cells": cells, "queue": queue},
+            },
         },
     )

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from commitments import _native
 
-from ..params import PROOF, TIERS, Tier
+from ..params import TIERS, Tier, tiers_of
 from ..verifier import Verified, verify
 from .program import clearing_program
 from .public import (
@@ -35,8 +35,7 @@ from .witness.rules import Rules
 @cache
 def verification_key(tier: int) -> bytes:
     """The verification key of a tier of the clearing program."""
-    heights = list(TIERS[tier].log_heights)
-    return _native.setup(clearing_program().tape, heights, asdict(PROOF))
+    return _native.setup(clearing_program().tape, list(TIERS[tier].log_heights), asdict(TIERS[tier].parameters))
 
 
 @cache
@@ -77,18 +76,27 @@ class Witness:
 
 
 def build_witness(
-    epoch: EpochInput, known: EpochContext, chain_id: int, exchange: str, rules: Rules | None = None
+    epoch: EpochInput,
+    known: EpochContext,
+    chain_id: int,
+    exchange: str,
+    rules: Rules | None = None,
+    profile: str = "fast",
 ) -> Witness:
     """Execute an epoch and lay out its traces. ``known``: what the chain knows of the same batches.
 
+    ``profile`` is one of :data:`proofs.params.PROFILES`: whether to spare the prover or L1.
+
     Raises :class:`proofs.statement.witness.draft.EpochTooLarge` when no tier holds the epoch.
     """
-    return assemble(execute(epoch, rules), epoch.first_batch, known, chain_id, exchange)
+    return assemble(execute(epoch, rules), epoch.first_batch, known, chain_id, exchange, profile)
 
 
-def assemble(execution: Execution, first_batch: int, known: EpochContext, chain_id: int, exchange: str) -> Witness:
+def assemble(
+    execution: Execution, first_batch: int, known: EpochContext, chain_id: int, exchange: str, profile: str = "fast"
+) -> Witness:
     """The traces of an execution and the statement that they should prove."""
-    tier, traces = execution.draft.traces()
+    tier, traces = execution.draft.traces(tiers=tiers_of(profile))
     assert tier is not None
     data = public_data(execution, first_batch, tier)
     statement = Statement(chain_id, exchange, encode(data), tuple(public_messages(data, known)), tier.index)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from proofs.params import MAX_ENTRIES
 
@@ -67,6 +68,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
             )
         if name == "settle":
             job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
+        if name == "prove":
+            job.add_argument("--profile", action="store_true", help="show where the time of building the witness goes")
         job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         job.set_defaults(run=run)
     return parser
@@ -122,6 +125,10 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
 
         figures, profiles = run_isolated(settle_job, work, args.profile, report=report)
         return {**figures, **({"profile": [p.figures() for p in profiles]} if args.profile else {})}
+    if args.job == "prove" and args.profile:
+        from ..bench.profile import profile_job
+
+        return run_isolated(profile_job, work, report=report)
     if args.job == "prove":
         return dict(run_isolated(prove_job, work, report=report))
     proven = run_isolated(proof_job, work, report=report)
@@ -153,6 +160,20 @@ def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
     for name, value in figures.items():
         if name in ("job", "profile"):
             continue
+        if isinstance(value, list):
+            _print_times(console, name, value)
+            continue
         unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
         text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
         console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)
+
+
+def _print_times(console: Console, title: str, times: list[dict[str, Any]]) -> None:
+    """A table of functions with their seconds."""
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in ("own s", "total s", "calls"):
+        table.add_column(heading, justify="right")
+    table.add_column("function", overflow="fold")
+    for row in times:
+        table.add_row(f"{row['own_seconds']:.3f}", f"{row['total_seconds']:.3f}", f"{row['calls']:,}", row["function"])
+    console.print(table)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eth_utils.crypto import keccak
 from rich.console import Console
 
 from contracts.errors import ContractsError
 from contracts.rpc import Endpoint, connect, guarded
-from proofs import prover_api
-from proofs.params import TIERS
-from proofs.statement.settlement import verification_key_hash
 
 from ..checks import check_export
 from ..collect import collect, demand_address, demand_exchange, fetch_key, find_epoch
 from ..errors import InspectError, SealbookError
-from ..export import hexed, write_export
+from ..export import write_export
+from ..keys import PROGRAMS, KeyProgram, key_object, print_keys
 from ..report import print_checks, print_settlement, settlement_object, verdict
+from ..solvency.audit import demand_solvency
 
 __all__ = ["add_parser", "run"]
 
@@ -30,6 +31,7 @@ Verify settled batches from what the chain holds, trusting neither operator nor 
   sealbook inspect epoch 1 ...    epoch 1
   sealbook inspect latest ...     the last settled epoch
   sealbook inspect key ...        the verification keys of all tiers, against this program's source
+  sealbook inspect key            the keys of this source alone: tables, parameters, bits of every error source
 Events lead to the transactions, whose inputs hold public data and proof. The public messages are built again from the
 contract's records, and the proof is checked by the Python verifier. That L1 says what it says is taken from
 the endpoint: use one that you trust, best your own.
@@ -50,8 +52,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "what", type=_what, metavar="batch|epoch|latest|key", help="what to inspect, or a batch's number"
     )
     parser.add_argument("number", type=_number, nargs="?", help="number of the batch or epoch")
-    parser.add_argument("--rpc", metavar="URL", required=True, help="JSON-RPC endpoint of the chain")
-    parser.add_argument("--contract", metavar="ADDR", required=True, help="address of the Exchange")
+    parser.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain; `key` alone needs none")
+    parser.add_argument("--contract", metavar="ADDR", help="address of the Exchange")
+    parser.add_argument("--solvency", metavar="ADDR", help="with `key`: also the keys of this Solvency contract")
     parser.add_argument("--chain-id", metavar="ID", type=_number, help="refuse any other chain")
     parser.add_argument("--profile", metavar="NAME", help="rules of finality: development, anvil, ethereum, rollup")
     parser.add_argument("--export", metavar="FILE", type=Path, help="write the settlement for `sealbook verify`")
@@ -82,17 +85,29 @@ def run(args: argparse.Namespace) -> int:
         if (args.number is None) != (args.what in ("latest", "key")):
             wanted = "needs a number" if args.number is None else "takes no number"
             raise InspectError("number", f"`inspect {args.what}` {wanted}")
-        address = demand_address(args.contract)
-        endpoint = connect(args.rpc, chain_id=args.chain_id, profile=args.profile)
+        _demand_chain(args)
         if args.what == "key":
-            return _inspect_key(endpoint, address, args.json)
-        return _inspect_epoch(endpoint, address, args)
+            return _inspect_key(args)
+        address = demand_address(args.contract)
+        return _inspect_epoch(connect(args.rpc, chain_id=args.chain_id, profile=args.profile), address, args)
     except (SealbookError, ContractsError) as error:
         if args.json:
             print(json.dumps({"error": {"code": error.code, "message": str(error)}}))
         else:
             print(f"sealbook inspect: {error}", file=sys.stderr)
         return 2
+
+
+def _demand_chain(args: argparse.Namespace) -> None:
+    """Raise :class:`InspectError` unless there is a chain to look at, or none is needed."""
+    if args.solvency is not None and args.what != "key":
+        raise InspectError("solvency", "only `inspect key` takes it")
+    given = {"rpc": args.rpc, "contract": args.contract}
+    if args.what == "key" and not any((*given.values(), args.solvency)):
+        return
+    for name, value in given.items():
+        if value is None:
+            raise InspectError(name, f"--{name} is missing")
 
 
 def _inspect_epoch(endpoint: Endpoint, address: str, args: argparse.Namespace) -> int:
@@ -115,34 +130,43 @@ def _inspect_epoch(endpoint: Endpoint, address: str, args: argparse.Namespace) -
     return 0 if verdict(checks, findings.accepted) == "verified" else 1
 
 
-def _inspect_key(endpoint: Endpoint, address: str, as_json: bool) -> int:
-    exchange = demand_exchange(endpoint, address)
-    named = guarded(exchange.tiers)
-    verifier = guarded(exchange.verifier)
-    rows: list[dict[str, Any]] = []
-    for index, key_hash in enumerate(named):
-        key = fetch_key(endpoint, verifier, key_hash)
-        own = verification_key_hash(index) if index < len(TIERS) else b""
-        rows.append(
-            {
-                "tier": index,
-                "name": TIERS[index].name if index < len(TIERS) else None,
-                "contract_vk_hash": hexed(key_hash),
-                "source_vk_hash": hexed(own),
-                "vk_bytes": len(key),
-                "ok": own == key_hash and bool(key),
-                "security": prover_api.security(key) if key and own == key_hash else {},
-            }
-        )
-    ok = all(row["ok"] for row in rows)
-    if as_json:
-        print(json.dumps({"verdict": "verified" if ok else "rejected", "verifier": verifier, "tiers": rows}))
+def _inspect_key(args: argparse.Namespace) -> int:
+    """The keys of this source; with a chain, against those that its contracts name."""
+    rows = {name: _own_keys(program) for name, program in PROGRAMS.items()}
+    verifier = None
+    if args.rpc is not None:
+        endpoint = connect(args.rpc, chain_id=args.chain_id, profile=args.profile)
+        exchange = demand_exchange(endpoint, demand_address(args.contract))
+        verifier = guarded(exchange.verifier)
+        rows["clearing"] = _chain_keys(endpoint, verifier, PROGRAMS["clearing"], guarded(exchange.tiers))
+        if args.solvency is not None:
+            solvency = demand_solvency(endpoint, demand_address(args.solvency), exchange)
+            named = guarded(solvency.tiers)
+            rows["solvency"] = _chain_keys(endpoint, guarded(solvency.verifier), PROGRAMS["solvency"], named)
+    ok = all(row["ok"] for tiers in rows.values() for row in tiers)
+    outcome = ("verified" if ok else "rejected") if verifier is not None else "source"
+    if args.json:
+        print(json.dumps({"verdict": outcome, "verifier": verifier, "tiers": rows["clearing"], **rows}))
         return 0 if ok else 1
-    console = Console()
-    for row in rows:
-        state = "is this program" if row["ok"] else "IS NOT THIS PROGRAM, OR IS NOT REGISTERED"
-        total = {name: f"{terms['total']:.1f}" for name, terms in row["security"].items()}
-        console.print(f"tier {row['tier']} ({row['name']}): {row['contract_vk_hash']} {state}", highlight=False)
-        console.print(f"  {row['vk_bytes']} bytes, security in bits: {total}", highlight=False)
-    console.print("verified" if ok else "rejected")
+    console = Console(highlight=False, soft_wrap=True)
+    for name, tiers in rows.items():
+        print_keys(console, PROGRAMS[name], tiers)
+    if verifier is None:
+        console.print("built from source; give --rpc and --contract to compare with a chain")
+    else:
+        console.print("[bold green]verified[/]" if ok else "[bold red]rejected[/]")
     return 0 if ok else 1
+
+
+def _own_keys(program: KeyProgram) -> list[dict[str, Any]]:
+    return [key_object(program, index) for index in range(len(program.tiers))]
+
+
+def _chain_keys(endpoint: Endpoint, verifier: str, program: KeyProgram, named: Sequence[bytes]) -> list[dict[str, Any]]:
+    """One row for each key that the contract names. A contract may name fewer tiers than the source has."""
+    known = [keccak(program.key(index)) for index in range(len(program.tiers))]
+    rows = []
+    for place, key_hash in enumerate(named):
+        index = known.index(key_hash) if program.name == "solvency" and key_hash in known else place
+        rows.append(key_object(program, index, key_hash, fetch_key(endpoint, verifier, key_hash)))
+    return rows

@@ -79,7 +79,7 @@ def test_context_and_messages_are_bound() -> None:
     proof = prover_api.prove(VK, CONTEXT, tiny.traces())
     with pytest.raises(ProofRejected) as rejected:
         verify(VK, bytes(32), MESSAGES, proof)
-    assert rejected.value.reason in {Reason.LOOKUP_POW, Reason.OOD_POW, Reason.BUS}
+    assert rejected.value.reason in {Reason.LOOKUP_POW, Reason.OOD_POW, Reason.BATCH_POW, Reason.BUS}
     with pytest.raises(ProofRejected) as rejected:
         verify(VK, CONTEXT, MESSAGES[:1], proof)
     assert rejected.value.reason is Reason.BUS

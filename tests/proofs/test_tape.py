@@ -48,13 +48,13 @@ def test_selectors_do_not_count_messages() -> None:
     def table(row: Row) -> None:
         row.send(WIRE, [row.column("x")], row.first, "opening")
 
-    with pytest.raises(ValueError, match=r"t: opening: selectors are not numbers; use row\.start"):
+    with pytest.raises(ValueError, match=r"t: opening: selectors are not numbers; use row\.end"):
         assemble("p", [WIRE], {"m": {"t": table}})
 
 
 def test_messages_fit_their_bus() -> None:
     def table(row: Row) -> None:
-        row.send(WIRE, [1, 2, 3], row.start, "wide")
+        row.send(WIRE, [1, 2, 3], row.end, "wide")
 
     with pytest.raises(ValueError, match="t: wide: 3 fields on a bus of width 2"):
         assemble("p", [WIRE], {"m": {"t": table}})
@@ -78,7 +78,7 @@ def test_tape_bytes() -> None:
     assert tape[:4] == b"SBT1"
     assert tape[4:8] == bytes([2, 2, 2, 1])  # two buses of width 2, one matrix
     width, constants = struct.unpack(">HH", tape[8:12])
-    assert width == 6  # x, start, own pair, successor's pair
-    assert constants == 1
+    assert width == 1
+    assert constants == 0
     assert program.matrix_of("t") == 0
     assert program.derived == ()

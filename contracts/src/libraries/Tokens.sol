@@ -29,6 +29,10 @@ library Tokens {
         }
     }
 
+    function balanceOf(address token, address owner) internal view returns (uint256) {
+        return IERC20(token).balanceOf(owner);
+    }
+
     function _call(address token, bytes memory data) private {
         (bool done, bytes memory answer) = token.call(data);
         bool accepted = answer.length == 0 ? token.code.length > 0 : answer.length == 32 && uint256(bytes32(answer)) == 1;

@@ -7,6 +7,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use rayon::prelude::*;
 
 use crate::mmcs::Val;
 use crate::params::Params;
@@ -61,15 +62,14 @@ fn matrix(table: usize, array: &PyReadonlyArray2<'_, u64>) -> PyResult<RowMajorM
         return Err(argument("an array has no columns"));
     }
     let view = array.as_array();
-    let mut values = Vec::with_capacity(view.len());
-    for value in view {
-        if *value >= ORDER {
-            return Err(argument(&format!(
-                "array {table} holds a value that is not canonical"
-            )));
-        }
-        values.push(Goldilocks::new(*value));
+    let standard = view.as_standard_layout();
+    let values = standard.as_slice().unwrap_or_default();
+    if values.par_iter().any(|value| *value >= ORDER) {
+        return Err(argument(&format!(
+            "array {table} holds a value that is not canonical"
+        )));
     }
+    let values = values.par_iter().map(|value| Goldilocks::new(*value)).collect();
     Ok(RowMajorMatrix::new(values, width))
 }
 
@@ -200,28 +200,47 @@ fn security_report<'py>(py: Python<'py>, vk: &[u8]) -> PyResult<Bound<'py, PyDic
     Ok(out)
 }
 
-/// Fill derived columns: (table, column, node, kind), kind 0 = copy, 1 = inverse or zero.
+/// Fill derived columns: (table, column, node, kind), kind 0 = copy, 1 = inverse or zero. With a `height`, the last row is
+/// repeated up to it.
 #[pyfunction]
+#[pyo3(signature = (tape, derived, table, inputs, height = None))]
 fn fill<'py>(
     py: Python<'py>,
     tape: &[u8],
     derived: Vec<(usize, usize, usize, u8)>,
     table: usize,
     inputs: PyReadonlyArray2<'py, u64>,
+    height: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let mut trace = matrix(table, &inputs)?;
-    let width = inputs.shape()[1];
-    let values = py.detach(|| -> Result<Vec<u64>, PyErr> {
+    let (rows, width) = (inputs.shape()[0], inputs.shape()[1]);
+    let height = height.unwrap_or(rows);
+    let view = inputs.as_array();
+    let standard = view.as_standard_layout();
+    let values = standard.as_slice().unwrap_or_default();
+    let filled = py.detach(|| -> Result<Vec<u64>, PyErr> {
         let tape = Tape::parse(tape)?;
+        let found = witness::table(&tape, table)?;
+        if found.width != width {
+            return Err(WitnessError::Shape { table, width }.into());
+        }
+        if rows == 0 || height < rows {
+            return Err(argument(&format!(
+                "array {table} has {rows} rows, for a height of {height}"
+            )));
+        }
+        if values.par_iter().any(|value| *value >= ORDER) {
+            return Err(argument(&format!(
+                "array {table} holds a value that is not canonical"
+            )));
+        }
         let derived: Vec<Derived> = derived
             .into_iter()
             .filter(|d| d.0 == table)
             .map(|(_, column, node, kind)| Derived { column, node, kind })
             .collect();
-        witness::fill(witness::table(&tape, table)?, &derived, &mut trace)?;
-        Ok(witness::canonical(&trace.values))
+        Ok(witness::fill(found, &derived, values, height)?)
     })?;
-    array(py, values, width)
+    array(py, filled, width)
 }
 
 /// Messages of one bus and sign (0 send, 1 receive) with non-zero count: rows of (row, count, fields...).

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use p3_field::{Field, PrimeCharacteristicRing, PrimeField64};
+use p3_field::{Field, PackedValue, PrimeCharacteristicRing, PrimeField64};
 use p3_matrix::Matrix;
 use p3_matrix::dense::RowMajorMatrix;
 use rayon::prelude::*;
@@ -10,6 +10,8 @@ use thiserror::Error;
 
 use crate::mmcs::Val;
 use crate::tape::{Op, Table, Tape, needed};
+
+type Packed = <Val as Field>::Packing;
 
 /// Rows per task: large enough to amortise the scratch space.
 const ROWS: usize = 64;
@@ -157,45 +159,70 @@ fn schedule(table: &Table, derived: &[Derived]) -> Result<Vec<Step>, WitnessErro
     Ok(steps)
 }
 
-/// Fill derived columns in place, row by row.
-pub fn fill(table: &Table, derived: &[Derived], trace: &mut RowMajorMatrix<Val>) -> Result<(), WitnessError> {
-    if trace.width() != table.width {
-        return Err(WitnessError::Shape {
-            table: 0,
-            width: table.width,
+/// `inputs` (whole rows) with the derived columns filled in, as many rows at once as a vector has lanes, and the last
+/// row repeated up to `height` rows.
+pub fn fill(
+    table: &Table,
+    derived: &[Derived],
+    inputs: &[u64],
+    height: usize,
+) -> Result<Vec<u64>, WitnessError> {
+    let steps = schedule(table, derived)?;
+    let mut out = vec![0; height * table.width];
+    let task = ROWS * table.width;
+    let (filled, padding) = out.split_at_mut(inputs.len());
+    filled
+        .par_chunks_mut(task)
+        .zip(inputs.par_chunks(task))
+        .for_each_init(
+            || vec![Packed::ZERO; table.ops.len()],
+            |values, (out, inputs)| {
+                out.copy_from_slice(inputs);
+                for rows in out.chunks_mut(Packed::WIDTH * table.width) {
+                    fill_rows(table, &steps, values, rows);
+                }
+            },
+        );
+    if let Some(last) = filled.rchunks_exact(table.width).next() {
+        padding.par_chunks_mut(task).for_each(|rows| {
+            for row in rows.chunks_exact_mut(table.width) {
+                row.copy_from_slice(last);
+            }
         });
     }
-    let steps = schedule(table, derived)?;
-    trace.values.par_chunks_mut(ROWS * table.width).for_each_init(
-        || vec![Val::ZERO; table.ops.len()],
-        |values, rows| {
-            for local in rows.chunks_mut(table.width) {
-                for step in &steps {
-                    match step {
-                        Step::Evaluate(node) => {
-                            let i = usize::from(*node);
-                            let row = Row {
-                                local,
-                                next: &[],
-                                index: 0,
-                                height: 1,
-                            };
-                            values[i] = evaluate(table.ops[i], &row, values);
-                        }
-                        Step::Store(d) => {
-                            let value = values[d.node];
-                            local[d.column] = if d.kind == 0 {
-                                value
-                            } else {
-                                value.try_inverse().unwrap_or(Val::ZERO)
-                            };
-                        }
-                    }
+    Ok(out)
+}
+
+/// Run the steps on at most `Packed::WIDTH` rows; missing ones count as zero.
+fn fill_rows(table: &Table, steps: &[Step], values: &mut [Packed], rows: &mut [u64]) {
+    let width = table.width;
+    for step in steps {
+        match step {
+            Step::Evaluate(node) => {
+                let i = usize::from(*node);
+                values[i] = match table.ops[i] {
+                    Op::Local(c) => Packed::from_fn(|lane| {
+                        Val::new(rows.get(lane * width + usize::from(c)).copied().unwrap_or(0))
+                    }),
+                    Op::Const(c) => Val::new(c).into(),
+                    Op::Add(a, b) => values[usize::from(a)] + values[usize::from(b)],
+                    Op::Sub(a, b) => values[usize::from(a)] - values[usize::from(b)],
+                    Op::Mul(a, b) => values[usize::from(a)] * values[usize::from(b)],
+                    Op::Next(_) | Op::First | Op::Last | Op::Transition => Packed::ZERO,
+                };
+            }
+            Step::Store(d) => {
+                for (row, value) in rows.chunks_exact_mut(width).zip(values[d.node].as_slice()) {
+                    let result = if d.kind == 0 {
+                        *value
+                    } else {
+                        value.try_inverse().unwrap_or(Val::ZERO)
+                    };
+                    row[d.column] = result.as_canonical_u64();
                 }
             }
-        },
-    );
-    Ok(())
+        }
+    }
 }
 
 /// Flat rows (row, count, fields...) of the messages of one bus and sign with non-zero count, by row, then tape order.

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from commitments import _native
 
-from ...dsl import SEND
+from ...dsl import Matrix
 from ...expression import MODULUS
 from ...params import TIERS, Tier
+from ...serving import LIMB_VALUES, blind, fill_limbs
 from ...tape import Program
-from ..buses import HASH, RANGE, Bits
+from .serve import Served, serve
 
-_K = TypeVar("_K")
 Column = npt.NDArray[np.uint64]
-Row = dict[str, "int | Sequence[int]"]
+Row = dict[str, Any]
+"""A number by column, or a sequence of them by digest."""
+Block = dict[str, Column]
+"""Rows of one table as arrays: shape (n,) for a column, (n, size) for a digest."""
+
+
+_NONE = (0, 0, 0, 0)
 
 
 class EpochTooLarge(ValueError):
@@ -30,17 +35,39 @@ class EpochTooLarge(ValueError):
     retryable = False
 
 
+class Rows(dict[str, list[Row]]):
+    """Rows by table. A table that the builder made as a block becomes rows when it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: dict[str, Block] = {}
+
+    def __missing__(self, table: str) -> list[Row]:
+        block = self.blocks.pop(table, None)
+        if block is None:
+            raise KeyError(table)
+        columns = [c.tolist() if c.ndim == 1 else list(map(tuple, c.tolist())) for c in block.values()]
+        self[table] = rows = [dict(zip(block, values, strict=True)) for values in zip(*columns, strict=True)]
+        return rows
+
+    def count(self, table: str) -> int:
+        block = self.blocks.get(table)
+        return len(self.get(table, ())) if block is None else len(next(iter(block.values())))
+
+
 @dataclass
 class Draft:
     """Rows of each table, as the builder (or an attack) wrote them.
 
     A row maps a column's name to its value; ``digest`` columns may be given as one sequence. Values are any
-    integers, taken modulo the field. ``fillers`` give the padding of columns that are not zero there.
+    integers, taken modulo the field. ``constants`` are columns with one value on all rows, ``numbered`` those that hold
+    the row's number.
     """
 
     program: Program
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-    fillers: dict[str, Callable[[int], int]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
+    constants: dict[str, int] = field(default_factory=dict)
+    numbered: tuple[str, ...] = ()
 
     def add(self, table: str, **values: int | Sequence[int]) -> Row:
         row: Row = dict(values)
@@ -49,165 +76,163 @@ class Draft:
 
     def heights(self) -> dict[str, int]:
         """Rows that each matrix needs, but for those that serve."""
-        needed: dict[str, int] = {}
-        for matrix in self.program.matrices:
-            tables = {column.split(".")[0] for column in matrix.columns}
-            needed[matrix.name] = max((len(self.rows.get(t, ())) for t in tables), default=0)
-        return needed
+        return {
+            matrix.name: max((sum(map(self.rows.count, tables)) for tables in _stacks(matrix)), default=0)
+            for matrix in self.program.matrices
+        }
 
-    def traces(self, log_heights: Sequence[int] | None = None) -> tuple[Tier | None, list[Column]]:
-        """Complete traces in the heights of the smallest tier that holds them, or in given heights.
+    def traces(
+        self, log_heights: Sequence[int] | None = None, tiers: Sequence[Tier] = TIERS
+    ) -> tuple[Tier | None, list[Column]]:
+        """Complete traces in the heights of the first tier that holds them, or in given heights.
 
         Raises :class:`EpochTooLarge` when no tier does.
         """
         needed = self.heights()
-        tiers: Iterable[tuple[Tier | None, Sequence[int]]] = (
-            [(None, log_heights)] if log_heights is not None else [(t, t.log_heights) for t in TIERS]
+        sizes_of: Iterable[tuple[Tier | None, Sequence[int]]] = (
+            [(None, log_heights)] if log_heights is not None else [(t, t.log_heights) for t in tiers]
         )
-        served: _Served | None = None
-        for tier, heights in tiers:
+        ledger = self._ledger(needed["ledger"])
+        nodes = self._nodes()
+        asking = {"hashes": self._asking(nodes), "ledger": self._padded(ledger, _power(needed["ledger"]))}
+        first = self.program.matrices[self.program.matrix_of("nodes")].names["poseidon2.in0"]
+        served = serve(self.program, asking, nodes[:, first : first + 8])
+        needed["hashes"] += len(served.hashes)
+        needed["limbs"] = max(len(served.values), LIMB_VALUES)
+        for tier, heights in sizes_of:
             sizes = {m.name: 1 << h for m, h in zip(self.program.matrices, heights, strict=True)}
             if any(needed[name] > size for name, size in sizes.items()):
                 continue
-            asking = {
-                m.name: self._trace(i, sizes[m.name])
-                for i, m in enumerate(self.program.matrices)
-                if m.name not in ("poseidon2", "limbs")
+            made = {
+                "hashes": self._hashes(nodes, served, sizes["hashes"]),
+                "limbs": self._limbs(served, sizes["limbs"]),
+                "ledger": self._padded(ledger, sizes["ledger"]),
             }
-            if served is None:
-                served = _served(self.program, asking)
-            hashes, values = served.hashes, served.values
-            if len(hashes) > sizes["poseidon2"] or len(values) > sizes["limbs"] or sizes["limbs"] < 4096:
-                continue
-            asking["poseidon2"] = self._poseidon2(hashes, sizes["poseidon2"])
-            asking["limbs"] = self._limbs(values, served.limbs, sizes["limbs"])
-            traces = [asking[m.name] for m in self.program.matrices]
-            _blind(self.program, traces)
+            traces = [made[m.name] for m in self.program.matrices]
+            blind(self.program, traces)
             return tier, traces
-        raise EpochTooLarge(f"no tier holds {needed}" + (f", {served}" if served else ""))
+        raise EpochTooLarge(f"no tier holds {needed}")
 
-    def _trace(self, index: int, height: int) -> Column:
+    def _ledger(self, rows: int) -> Column:
+        """The ledger's rows, and one of padding behind them."""
+        index = self.program.matrix_of("entries")
         matrix = self.program.matrices[index]
-        trace = np.zeros((height, len(matrix.columns)), dtype=np.uint64)
-        for position, name in enumerate(matrix.columns):
-            table, column = name.split(".", 1)
+        trace = np.zeros((rows + 1, len(matrix.columns)), dtype=np.uint64)
+        for tables in _stacks(matrix):
+            start = 0
+            for table in tables:
+                start += self._write(matrix, table, trace[start:])
+        for name, value in self.constants.items():
+            trace[self.rows.count(name.split(".")[0]) :, matrix.names[name]] = value
+        for name in self.numbered:
+            used = self.rows.count(name.split(".")[0])
+            trace[used:, matrix.names[name]] = np.arange(used, rows + 1)
+        return self._filled(index, trace)
+
+    def _padded(self, ledger: Column, height: int) -> Column:
+        """The ledger in a height, with its last row marked."""
+        names = self.program.matrices[self.program.matrix_of("entries")].names
+        rows = len(ledger) - 1
+        trace = np.empty((height, ledger.shape[1]), dtype=np.uint64)
+        trace[:rows], trace[rows:] = ledger[:-1], ledger[-1]
+        for name in self.numbered:
+            trace[rows:, names[name]] = np.arange(rows, height)
+        trace[-1, names["row.end"]] = 1
+        return trace
+
+    def _nodes(self) -> Column:
+        """The rows of the node table, derived columns left out."""
+        matrix = self.program.matrices[self.program.matrix_of("nodes")]
+        trace = np.zeros((self.rows.count("nodes"), len(matrix.columns)), dtype=np.uint64)
+        self._write(matrix, "nodes", trace)
+        first = matrix.names["poseidon2.in0"]
+        for offset, name in ((0, "new_left"), (4, "new_right")):
+            digests = self._column("nodes", name)
+            if digests is not None:
+                trace[:, first + offset : first + offset + 4] = digests
+        return trace
+
+    def _asking(self, nodes: Column) -> Column:
+        """The nodes that ask for the hash before the change: not those of key paths."""
+        names = self.program.matrices[self.program.matrix_of("nodes")].names
+        asking = nodes[nodes[:, names["nodes.state"]] != 0]
+        trace = np.zeros((_power(len(asking)), nodes.shape[1]), dtype=np.uint64)
+        trace[: len(asking)] = asking
+        return trace
+
+    def _column(self, table: str, name: str) -> Column | None:
+        block = self.rows.blocks.get(table)
+        if block is not None:
+            return block[name]
+        rows = self.rows.get(table)
+        return _numbers([row.get(name, _NONE) for row in rows]) if rows else None
+
+    def _write(self, matrix: Matrix, table: str, trace: Column) -> int:
+        """Write a table's rows from the trace's first row on; gives their number."""
+        block, prefix = self.rows.blocks.get(table), f"{table}."
+        places = {name.removeprefix(prefix): c for name, c in matrix.names.items() if name.startswith(prefix)}
+        count = self.rows.count(table)
+        if block is not None:
+            named = block
+        else:
             rows = self.rows.get(table, [])
-            if rows:
-                trace[: len(rows), position] = _values(rows, column)
-            if name == "row.start":
-                trace[0, position] = 1
-            filler = self.fillers.get(name)
-            if filler is not None:
-                trace[len(rows) :, position] = [filler(i) % MODULUS for i in range(len(rows), height)]
-        return self._filled(index, trace)
+            known = set().union(*rows)
+            named = {n: _numbers([row.get(n, 0) for row in rows]) for n in places if n in known}
+            digests = [n for n in known if n not in places and f"{n}0" in places]
+            for name in digests:
+                none = _NONE[: sum(f"{name}{i}" in places for i in range(4))]
+                named[name] = _numbers([row.get(name, none) for row in rows])
+        for name, values in named.items():
+            if values.ndim == 1 and name in places:
+                trace[:count, places[name]] = values
+            elif f"{name}0" in places:
+                trace[:count, places[f"{name}0"] : places[f"{name}0"] + values.shape[1]] = values
+        return count
 
-    def _filled(self, index: int, trace: Column) -> Column:
+    def _filled(self, index: int, trace: Column, height: int | None = None) -> Column:
         derived = [(d.matrix, d.column, d.node, int(d.inverse)) for d in self.program.derived if d.matrix == index]
-        return _native.fill(self.program.tape, derived, index, trace)
+        return _native.fill(self.program.tape, derived, index, trace, height)
 
-    def _poseidon2(self, hashes: Mapping[tuple[int, ...], int], height: int) -> Column:
-        index = self.program.matrix_of("poseidon2")
-        matrix = self.program.matrices[index]
+    def _hashes(self, nodes: Column, served: Served, height: int) -> Column:
+        index = self.program.matrix_of("nodes")
+        names = self.program.matrices[index].names
+        used, multiplicity, first = self.rows.count("nodes"), names["poseidon2.multiplicity"], names["poseidon2.in0"]
+        end = used + len(served.hashes)
+        trace = np.zeros((end + 1, nodes.shape[1]), dtype=np.uint64)
+        trace[:used] = nodes
+        trace[used:end, first : first + 8] = served.hashes
+        trace[used:end, multiplicity] = served.hash_counts
+        for row, count in served.node_counts.items():
+            trace[row, multiplicity] = count
+        return self._filled(index, trace, height)
+
+    def _limbs(self, served: Served, height: int) -> Column:
+        matrix = self.program.matrices[self.program.matrix_of("limbs")]
         trace = np.zeros((height, len(matrix.columns)), dtype=np.uint64)
-        trace[0, matrix.columns.index("row.start")] = 1
-        if hashes:
-            trace[: len(hashes), :8] = np.array([key[:8] for key in hashes], dtype=np.uint64)
-            trace[: len(hashes), matrix.columns.index("poseidon2.multiplicity")] = list(hashes.values())
-        return self._filled(index, trace)
-
-    def _limbs(self, values: Mapping[tuple[int, int], int], direct: Mapping[int, int], height: int) -> Column:
-        index = self.program.matrix_of("limbs")
-        columns = self.program.matrices[index].columns
-        trace = np.zeros((height, len(columns)), dtype=np.uint64)
-        place = {name.split(".", 1)[1]: i for i, name in enumerate(columns)}
-        trace[0, place["start"]] = 1
-        used = np.zeros((height, 6), dtype=np.uint64)
-        if values:
-            numbers = np.array([v for _, v in values], dtype=np.uint64)
-            wide = np.array([c == Bits.AMOUNT for c, _ in values])
-            limbs = (numbers[:, None] >> (12 * np.arange(6, dtype=np.uint64))) & np.uint64(4095)
-            limbs[~wide, 3:] = 0
-            used[: len(values)] = limbs
-            trace[: len(values), place["wide"]] = wide
-            trace[: len(values), place["multiplicity"]] = list(values.values())
-        trace[:, place["limb0"] : place["limb0"] + 6] = used
-        counts = np.bincount(used.ravel().astype(np.int64), minlength=4096)[:4096]
-        for value, count in direct.items():
-            if value < 4096:
-                counts[value] += count
-        trace[:, place["counter"]] = np.minimum(np.arange(height), 4095)
-        trace[:4096, place["counter.multiplicity"]] = counts
-        return self._filled(index, trace)
+        fill_limbs(matrix, trace, served.values, served.wide, served.value_counts, served.limbs)
+        return trace
 
 
-@dataclass(frozen=True)
-class _Served:
-    """What the other tables ask: compressions, range checks by class, and 12-bit numbers."""
-
-    hashes: dict[tuple[int, ...], int]
-    values: dict[tuple[int, int], int]
-    limbs: dict[int, int]
-
-    def __str__(self) -> str:
-        return f"{len(self.hashes)} compressions, {len(self.values)} range checks"
+def _stacks(matrix: Matrix) -> list[list[str]]:
+    """The matrix's tables: those in one list have their rows after one another."""
+    grouped = {table: members for members in matrix.groups.values() for table in members}
+    tables = dict.fromkeys(name.split(".")[0] for name in matrix.names)
+    return [*matrix.groups.values(), *([table] for table in tables if table not in grouped)]
 
 
-def _served(program: Program, traces: Mapping[str, Column]) -> _Served:
-    hashes: dict[tuple[int, ...], int] = {}
-    values: dict[tuple[int, int], int] = {}
-    limbs: dict[int, int] = {}
-    for index, matrix in enumerate(program.matrices):
-        trace = traces.get(matrix.name)
-        if trace is None:
-            continue
-        for key, count in _counted(_native.messages(program.tape, index, trace, program.bus_id(HASH), SEND)):
-            hashes[key] = hashes.get(key, 0) + count
-        for key, count in _counted(_native.messages(program.tape, index, trace, program.bus_id(RANGE), SEND)):
-            if key[0] == Bits.LIMB:
-                limbs[key[1]] = limbs.get(key[1], 0) + count
-            else:
-                pair = (key[0], key[1])
-                values[pair] = values.get(pair, 0) + count
-    return _Served(_nonzero(hashes), _nonzero(values), _nonzero(limbs))
+def _numbers(values: Sequence[int | Sequence[int]]) -> Column:
+    """Any integers as field elements."""
+    try:
+        numbers = np.array(values, dtype=np.uint64)
+    except OverflowError:
+        return np.array(np.array(values, dtype=object) % MODULUS, dtype=np.uint64)
+    numbers[numbers >= MODULUS] -= np.uint64(MODULUS)
+    return numbers
 
 
-def _nonzero(counts: dict[_K, int]) -> dict[_K, int]:
-    """Counts modulo the field; a forged trace may ask minus once."""
-    return {key: count % MODULUS for key, count in counts.items() if count % MODULUS}
+def _power(rows: int) -> int:
+    """The least power of two that holds so many rows, at least one."""
+    return 1 << max(rows - 1, 0).bit_length()
 
 
-def _counted(asked: Column) -> Iterable[tuple[tuple[int, ...], int]]:
-    """Distinct messages with the sum of their counts, from rows ``(row, count, fields...)``."""
-    if not len(asked):
-        return
-    fields = np.ascontiguousarray(asked[:, 2:])
-    flat = fields.view(np.dtype((np.void, fields.dtype.itemsize * fields.shape[1]))).ravel()
-    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    counts = [0] * len(first)
-    for place, count in zip(inverse.tolist(), asked[:, 1].tolist(), strict=True):
-        counts[place] += count
-    for row, count in zip(fields[first].tolist(), counts, strict=True):
-        yield tuple(row), count
-
-
-def _values(rows: Sequence[Row], column: str) -> list[int]:
-    if column in rows[0]:
-        return [row.get(column, 0) % MODULUS for row in rows]  # type: ignore[operator]
-    stem, digit = column[:-1], column[-1:]
-    if digit.isdigit() and any(stem in row for row in rows):
-        index = int(digit)
-        return [row[stem][index] % MODULUS if stem in row else 0 for row in rows]  # type: ignore[index]
-    return [row.get(column, 0) % MODULUS for row in rows]  # type: ignore[operator]
-
-
-def _blind(program: Program, traces: Sequence[Column]) -> None:
-    """Fresh random pairs, cyclic over the matrices (see :mod:`proofs.tape`)."""
-    pairs = [[secrets.randbelow(MODULUS) for _ in range(2)] for _ in traces]
-    for index, (matrix, trace) in enumerate(zip(program.matrices, traces, strict=True)):
-        own = matrix.columns.index("blind.own0")
-        successor = matrix.columns.index("blind.successor0")
-        trace[0, own : own + 2] = pairs[index]
-        trace[0, successor : successor + 2] = pairs[(index + 1) % len(traces)]
-
-
-__all__ = ["Draft", "EpochTooLarge"]
+__all__ = ["Block", "Draft", "EpochTooLarge"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from commitments.bundle import Kind
 from commitments.hashing import compress_all, empty_roots
 from commitments.state import balance_slot
@@ -15,14 +17,13 @@ from ...params import (
     COMMITMENT_DEPTH,
     FEE_ACCOUNT,
     INSURANCE_ACCOUNT,
-    KEY_DEPTH,
     STATE_DEPTH,
 )
-from ..buses import KEY_TREES, WITHDRAWAL_SLOT, Phase
+from ..buses import WITHDRAWAL_SLOT, Phase
 from ..kinds import QueueKind
 from ..program import clearing_program
 from .draft import Draft, Row
-from .forest import Tree, grow
+from .forest import Tree, add, grow, key_paths
 from .inputs import BatchInput, EpochInput, OpenedLeaf
 from .memory import Memory, time
 from .rules import Auction, Order, Rules
@@ -111,10 +112,8 @@ class _Executor:
             "miss_fee": parameters.miss_fee,
             "fee_asset": parameters.fee_asset,
         }
-        for name, value in self.constants.items():
-            self.draft.fillers[f"bundles.{name}"] = lambda _, value=value: value  # type: ignore[misc]
-        for table in ("bundles", "entries"):
-            self.draft.fillers[f"{table}.number"] = lambda i: i
+        self.draft.constants.update({f"bundles.{name}": value for name, value in self.constants.items()})
+        self.draft.numbered = ("bundles.number", "entries.number")
 
     def run(self) -> Execution:
         # The fee account's first balance is always touched, so that every epoch has a state path.
@@ -259,8 +258,8 @@ class _Executor:
         for item in opened:
             for row in item.entries:
                 if row["admitted"] and not row["withdraw"]:
-                    order = Order(_int(row, "number"), bool(row["buy"]), _int(row, "price"), _int(row, "quantity"))
-                    books[_int(row, "market")].append((order, row))
+                    order = Order(row["number"], bool(row["buy"]), row["price"], row["quantity"])
+                    books[row["market"]].append((order, row))
         auctions = []
         results = []
         for index, (market, book) in enumerate(zip(markets, books, strict=True)):
@@ -343,11 +342,10 @@ class _Executor:
         balance = credit = 0
         credited: list[Row] = []
         for row in item.entries:
-            number, quantity, index = _int(row, "number"), _int(row, "quantity"), _int(row, "market")
-            admitted, fill = bool(row["admitted"]), _int(row, "fill")
+            number, quantity, index = row["number"], row["quantity"], row["market"]
+            admitted, fill = bool(row["admitted"]), row.get("fill", 0)
             if row.get("group_start"):
-                balance = _int(row, "rest")
-            row["balance"] = balance
+                balance = row["rest"]
             if row["withdraw"]:
                 taken = given = quantity if admitted else 0
                 asset = index
@@ -361,6 +359,7 @@ class _Executor:
                 else:
                     asset, taken, given = market.base, fill, fill * (price - fee)
             balance -= taken
+            row["balance"] = balance
             credit += given
             row["credit"] = credit
             if row["run_end"]:
@@ -371,19 +370,19 @@ class _Executor:
             if row["group_end"]:
                 memory.write(account, balance_slot(asset), time(k, Phase.DEBIT, number), (balance, 0, 0, 0))
             filled = quantity if row["withdraw"] and admitted else fill
-            self.out.fills.append(Fill(k, account, _int(row, "position") - 1, admitted, filled))
+            self.out.fills.append(Fill(k, account, row["position"] - 1, admitted, filled))
         for row in credited:
-            index = _int(row, "market")
+            index = row["market"]
             if row["withdraw"]:
                 slot = WITHDRAWAL_SLOT + index
             else:
                 slot = balance_slot(markets[index].base if row["buy"] else markets[index].quote)
-            now = time(k, Phase.CREDIT, _int(row, "number"))
-            row["target.before"], row["funds"] = memory.add(account, slot, now, _int(row, "credit"))
-        rows = {(_int(r, "batch"), _int(r, "market")): r for r in self.draft.rows["markets"]}
+            now = time(k, Phase.CREDIT, row["number"])
+            row["target.before"], row["funds"] = memory.add(account, slot, now, row["credit"])
+        rows = {(r["batch"], r["market"]): r for r in self.draft.rows["markets"]}
         for index, count in asked.items():
             market_row = rows[(k, index)]
-            market_row["asked"] = _int(market_row, "asked") + count
+            market_row["asked"] = market_row.get("asked", 0) + count
 
     def _fees(self, k: int, auctions: Sequence[Auction]) -> None:
         markets = self.epoch.parameters.markets
@@ -392,7 +391,7 @@ class _Executor:
             if auction.trade:
                 now = time(k, Phase.CREDIT, index)
                 slot = balance_slot(markets[index].quote)
-                fees = 2 * auction.volume * _int(row, "fee")
+                fees = 2 * auction.volume * row["fee"]
                 row["fees.before"], row["funds"] = self.memory.add(FEE_ACCOUNT, slot, now, fees)
 
     # -- hashing
@@ -410,8 +409,7 @@ class _Executor:
             live = [i for i, o in enumerate(opened) if pair < len(o.entries)]
             rows = [opened[i].entries[pair] for i in live]
             codes = [
-                (_code(r), _int(r, "quantity"), _int(r, "second.code") % MODULUS, _int(r, "second.quantity"))
-                for r in rows
+                (_code(r), r["quantity"], r.get("second.code", 0) % MODULUS, r.get("second.quantity", 0)) for r in rows
             ]
             after = compress_all([chain[i] for i in live], codes)
             for i, row, digest in zip(live, rows, after, strict=True):
@@ -425,8 +423,8 @@ class _Executor:
         for item, body, commitment, key in zip(opened, chain.values(), commitments, keys, strict=True):
             item.row.update(body=body, commitment=commitment, key_leaf=key)
         leaves = compress_all(
-            [_digest(r, "commitment") for r in self.all_rows],
-            [(3, venue, first + _int(r, "batch"), _int(r, "account")) for r in self.all_rows],
+            [r["commitment"] for r in self.all_rows],
+            [(3, venue, first + r["batch"], r["account"]) for r in self.all_rows],
         )
         for row, leaf in zip(self.all_rows, leaves, strict=True):
             row["leaf"] = leaf
@@ -434,64 +432,36 @@ class _Executor:
     def _trees(self) -> None:
         empty = empty_roots(max(STATE_DEPTH, COMMITMENT_DEPTH))
         state = Tree(0, STATE_DEPTH, self.memory.changed_leaves(), self.epoch.tree.node)
-        batches: dict[int, Tree] = {}
+        leaves: dict[int, dict[int, tuple[Digest, Digest]]] = {}
         for row in self.all_rows:
-            k = _int(row, "batch")
-            tree = batches.setdefault(
-                k, Tree(1 + k, COMMITMENT_DEPTH, {}, lambda level, _: empty[COMMITMENT_DEPTH - level])
-            )
-            tree.leaves[_int(row, "position")] = (ZERO, _digest(row, "leaf"))
-        grow(self.draft, [state, *batches.values(), *self._key_trees()])
+            leaves.setdefault(row["batch"], {})[row["position"]] = (ZERO, row["leaf"])
+        batches = {
+            k: Tree(1 + k, COMMITMENT_DEPTH, touched, lambda level, _: empty[COMMITMENT_DEPTH - level])
+            for k, touched in leaves.items()
+        }
+        grow(self.draft, [state, *batches.values()])
+        self._key_paths()
         self.out.old_root, self.out.new_root = state.root
         self.out.roots = [
             batches[k].root[1] if k in batches else empty[COMMITMENT_DEPTH] for k in range(len(self.epoch.batches))
         ]
 
-    def _key_trees(self) -> list[Tree]:
-        """A tree for each key path: its nodes are known from the leaf up."""
-        opened = self.opened
-        nodes: list[dict[tuple[int, int], Digest]] = [{} for _ in opened]
-        running = [_digest(o.row, "key_leaf") for o in opened]
-        index = [o.leaf.key_position for o in opened]
-        for height in range(KEY_DEPTH):
-            siblings = [o.leaf.key_path[height] for o in opened]
-            for known, i, own, other in zip(nodes, index, running, siblings, strict=True):
-                known[(KEY_DEPTH - height, i)] = own
-                known[(KEY_DEPTH - height, i ^ 1)] = other
-            left = [o if i & 1 else r for o, r, i in zip(siblings, running, index, strict=True)]
-            right = [r if i & 1 else o for o, r, i in zip(siblings, running, index, strict=True)]
-            running = compress_all(left, right)
-            index = [i >> 1 for i in index]
-        trees = []
-        for item, known, root in zip(opened, nodes, running, strict=True):
-            known[(0, 0)] = root
-            leaf = _digest(item.row, "key_leaf")
-            trees.append(
-                Tree(
-                    KEY_TREES + item.number,
-                    KEY_DEPTH,
-                    {item.leaf.key_position: (leaf, leaf)},
-                    lambda level, i, known=known: known[(level, i)],  # type: ignore[misc]
-                )
-            )
-        return trees
-
-
-def _int(row: Row, name: str) -> int:
-    value = row.get(name, 0)
-    assert isinstance(value, int)
-    return value
-
-
-def _digest(row: Row, name: str) -> Digest:
-    a, b, c, d = row[name]  # type: ignore[misc]
-    return (a, b, c, d)
+    def _key_paths(self) -> None:
+        if not self.opened:
+            return
+        blocks = key_paths(
+            np.array([o.row["key_leaf"] for o in self.opened], dtype=np.uint64),
+            np.array([o.leaf.key_position for o in self.opened], dtype=np.uint64),
+            np.array([o.leaf.key_path for o in self.opened], dtype=np.uint64),
+        )
+        add(self.draft, blocks)
 
 
 def _run(row: Row) -> tuple[int, int, int]:
-    return (_int(row, "market"), _int(row, "buy"), _int(row, "withdraw"))
+    return (row["market"], row["buy"], row["withdraw"])
 
 
 def _code(row: Row) -> int:
-    kind = _int(row, "withdraw") + 2 * _int(row, "buy") + 3 * _int(row, "sell")
-    return (kind + 256 * _int(row, "market") + 65536 * _int(row, "price")) % MODULUS
+    kind = row["withdraw"] + 2 * row["buy"] + 3 * row["sell"]
+    code: int = kind + 256 * row["market"] + 65536 * row["price"]
+    return code % MODULUS

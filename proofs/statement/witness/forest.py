@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from commitments.hashing import compress_all
+import numpy as np
+import numpy.typing as npt
+
+from commitments import _native
 from commitments.types import ZERO, Digest
 
-from .draft import Draft
+from ...params import KEY_DEPTH
+from ..buses import LEVEL
+from .draft import Block, Draft
+
+Array = npt.NDArray[np.uint64]
 
 
 @dataclass
@@ -20,50 +27,111 @@ class Tree:
 
     number: int
     depth: int
-    leaves: dict[int, tuple[Digest, Digest]]
+    leaves: Mapping[int, tuple[Digest, Digest]]
     node: Callable[[int, int], Digest]
     root: tuple[Digest, Digest] = (ZERO, ZERO)
 
 
 def grow(draft: Draft, trees: Sequence[Tree]) -> None:
     """Add the node rows of all trees and set their roots."""
-    changes = {tree.number: dict(tree.leaves) for tree in trees}
-    for height in range(max((tree.depth for tree in trees), default=0)):
-        work: list[tuple[Tree, int, list[tuple[Digest, Digest]], list[bool]]] = []
-        for tree in trees:
-            level = tree.depth - height
-            if level <= 0:
-                continue
-            below = changes[tree.number]
-            for parent in sorted({index >> 1 for index in below}):
-                touched = [2 * parent + side in below for side in (0, 1)]
-                children = []
-                for side, touch in enumerate(touched):
-                    index = 2 * parent + side
-                    if touch:
-                        children.append(below[index])
-                    else:
-                        still = tree.node(level, index)
-                        children.append((still, still))
-                work.append((tree, parent, children, touched))
-            changes[tree.number] = {}
-        changed = [w for w in work if any(before != after for before, after in w[2])]
-        hashed = iter(
-            compress_all([children[0][1] for _, _, children, _ in changed], [c[1][1] for _, _, c, _ in changed])
+    add(draft, [level for tree in trees for level in _levels(tree)])
+
+
+def add(draft: Draft, blocks: Sequence[Block]) -> None:
+    """Add node rows that were made as blocks."""
+    known = draft.rows.blocks.get("nodes")
+    blocks = [*([known] if known else []), *blocks]
+    if not blocks:
+        return
+    rows = draft.rows.get("nodes")
+    draft.rows.blocks["nodes"] = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    if rows is not None:
+        del draft.rows["nodes"]
+        draft.rows["nodes"] = [*rows, *draft.rows["nodes"]]
+
+
+def _levels(tree: Tree) -> list[Block]:
+    """The tree's rows, from its lowest nodes up; sets the root."""
+    made = []
+    indices = np.array(sorted(tree.leaves), dtype=np.uint64)
+    before, after = (
+        np.array([tree.leaves[i][side] for i in indices.tolist()], dtype=np.uint64).reshape(-1, 4) for side in (0, 1)
+    )
+    for level in range(tree.depth - 1, -1, -1):
+        parents, rows = np.unique(indices >> np.uint64(1), return_inverse=True)
+        touched = np.zeros((2, len(parents)), dtype=np.uint64)
+        old, new = np.zeros((2, 2, len(parents), 4), dtype=np.uint64)
+        sides = (indices & np.uint64(1)).astype(np.int64)
+        touched[sides, rows] = 1
+        old[sides, rows], new[sides, rows] = before, after
+        for side in (0, 1):
+            still = np.nonzero(touched[side] == 0)[0]
+            if len(still):
+                nodes = [tree.node(level + 1, 2 * parent + side) for parent in parents[still].tolist()]
+                old[side, still] = new[side, still] = np.array(nodes, dtype=np.uint64)
+        before, after = _native.compress_many(old[0], old[1]), _native.compress_many(new[0], new[1])
+        indices, ones = parents, np.ones(len(parents), dtype=np.uint64)
+        made.append(_block(ones, ones - ones, tree.number + LEVEL * level, indices, before, after, old, new, touched))
+    if made:
+        tree.root = _digest(before[0]), _digest(after[0])
+    return made
+
+
+def key_paths(leaves: Array, positions: Array, paths: Array) -> list[Block]:
+    """The rows of the paths from key leaves (n, 4) at ``positions`` (n) with siblings (n, depth, 4).
+
+    Paths under one root share their nodes.
+    """
+    levels = []
+    node, index = leaves, positions
+    for height in range(KEY_DEPTH):
+        right = (index & np.uint64(1)).astype(bool)[:, None]
+        other = paths[:, height]
+        children = np.stack([np.where(right, other, node), np.where(right, node, other)])
+        node = _native.compress_many(children[0], children[1])
+        levels.append((KEY_DEPTH - height - 1, index, children, node))
+        index = index >> np.uint64(1)
+    roots = node
+    _, trees = np.unique(roots, axis=0, return_inverse=True)
+    tree = trees.ravel().astype(np.uint64) << np.uint64(KEY_DEPTH)
+    made = []
+    # A node vouches once for a child that is a node too, and for a leaf as often as it is asked for.
+    asking: npt.NDArray[np.int64] = np.arange(len(leaves))
+    for level, below, children, own in levels:
+        _, first, row = np.unique(tree | below >> np.uint64(1), return_index=True, return_inverse=True)
+        touched = np.zeros((2, len(first)), dtype=np.uint64)
+        np.add.at(touched, ((below[asking] & np.uint64(1)).astype(np.int64), row[asking]), np.uint64(1))
+        asking, root = first.astype(np.int64), roots[first]
+        none = np.zeros(len(first), dtype=np.uint64)
+        made.append(
+            _block(
+                none,
+                none + np.uint64(level == 0),
+                LEVEL * level,
+                below[first] >> np.uint64(1),
+                root,
+                own[first],
+                np.stack([root, root]),
+                children[:, first],
+                touched,
+            )
         )
-        known = {id(w): after for w, after in zip(changed, hashed, strict=True)}
-        for item in work:
-            tree, parent, children, touched = item
-            level = tree.depth - height - 1
-            before = tree.node(level, parent)
-            after = known.get(id(item), before)
-            changes[tree.number][parent] = (before, after)
-            draft.add(
-                "nodes",
-                real=1, tree=tree.number, level=level, index=parent, same=int(id(item) not in known),
-                old=before, new=after, left=int(touched[0]), right=int(touched[1]),
-                old_left=children[0][0], new_left=children[0][1],
-                old_right=children[1][0], new_right=children[1][1],
-            )  # fmt: skip
-    for tree in trees:
-        tree.root = changes[tree.number][0]
+    return made
+
+
+def _block(
+    state: Array, root: Array, place: int, index: Array, old: Array, new: Array, before: Array, after: Array,
+    touched: Array,
+) -> Block:  # fmt: skip
+    """Rows of one level; ``before`` and ``after`` hold the left and the right children, shape (2, n, 4)."""
+    return {
+        "state": state, "key": np.uint64(1) - state, "root": root,
+        "place": np.full(len(index), place, dtype=np.uint64), "index": index, "old": old, "new": new,
+        "left": touched[0], "right": touched[1], "old_left": before[0], "new_left": after[0],
+        "old_right": before[1], "new_right": after[1],
+    }  # fmt: skip
+
+
+def _digest(row: Array) -> Digest:
+    a, b, c, d = row.tolist()
+    return (a, b, c, d)

@@ -14,7 +14,7 @@ from proofs.statement.program import clearing_program
 
 from .scenario import Messages
 
-HEIGHTS = (12, 12, 10, 7, 7)
+HEIGHTS = (12, 12, 8)
 """Heights for epochs of a handful of bundles."""
 CONTEXT = bytes(range(32))
 

@@ -1,6 +1,5 @@
-"""Forged witnesses: for each clause of the statement, executions that break it and recompute everything else."""
+"""The suite of forged witnesses: see :mod:`proofs.soundness.clearing`."""
 
-from . import asserts, auction, ledger, requests
-from .core import ATTACKS, Attack, fills_at, honest
+from proofs.soundness.clearing import ATTACKS, Attack, auction, fills_at, honest, ledger, requests, structure
 
-__all__ = ["ATTACKS", "Attack", "asserts", "auction", "fills_at", "honest", "ledger", "requests"]
+__all__ = ["ATTACKS", "Attack", "auction", "fills_at", "honest", "ledger", "requests", "structure"]

@@ -11,7 +11,6 @@ from proofs.statement.witness.execute import execute
 from proofs.statement.witness.inputs import EpochInput, Market
 from proofs.statement.witness.rules import Auction, Order, Rules
 
-from ..scenario import public_messages
 from .core import (
     Forged,
     Priced,
@@ -20,6 +19,7 @@ from .core import (
     honest,
     lie,
 )
+from .scenario import public_messages
 
 
 @attack(5)
@@ -188,7 +188,7 @@ def rationing_in_another_order() -> Forged:
     quantities = [first["quantity"], second["quantity"]]
     fills = [first["fill"], second["fill"]]
     first.update(claim=quantities[0], allotted=fills[0], gained=fills[0])
-    second.update(claim=sum(quantities), allotted=sum(fills), gained=fills[1])  # type: ignore[arg-type]
+    second.update(claim=sum(quantities), allotted=sum(fills), gained=fills[1])
     first["sum.buy_at"] = quantities[0]
     return forged, public_messages(epoch, forged, forged)
 

@@ -10,14 +10,15 @@ import numpy as np
 from commitments.bundle import Entry, Kind
 from commitments.hashing import compress_all
 from proofs.expression import MODULUS
+from proofs.statement.buses import LEVEL
 from proofs.statement.kinds import QueueKind
 from proofs.statement.program import clearing_program
 from proofs.statement.witness.clearing import clear
+from proofs.statement.witness.draft import Row
 from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import BatchInput, Market, OpenedLeaf
 from proofs.statement.witness.rules import Auction, Order, Rules
 
-from ..scenario import public_messages
 from .core import (
     Forged,
     Priced,
@@ -30,19 +31,20 @@ from .core import (
     queued,
     venue,
 )
+from .scenario import public_messages
 
 
 def _recompute(forged: Execution, level: int, index: int) -> None:
     """Recompute the state's new hashes from the parent of (level, index) up to the root."""
-    rows = {(r["level"], r["index"]): r for r in forged.draft.rows["nodes"] if r["tree"] == 0}
+    state = [r for r in forged.draft.rows["nodes"] if r["place"] % LEVEL == 0]
+    rows = {(r["place"] // LEVEL, r["index"]): r for r in state}
     while level:
         child = rows[(level, index)]["new"]
         level, side, index = level - 1, index & 1, index >> 1
         row = rows[(level, index)]
         row["new_right" if side else "new_left"] = child
-        row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]  # type: ignore[list-item]
-        row["same"] = 0
-    forged.new_root = rows[(0, 0)]["new"]  # type: ignore[assignment]
+        row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]
+    forged.new_root = rows[(0, 0)]["new"]
 
 
 @attack(7)
@@ -50,12 +52,11 @@ def untouched_child_changed() -> Forged:
     """An account's balance appears in the new tree without any slot being touched."""
     epoch = honest()
     forged = execute(epoch)
-    rows = [r for r in forged.draft.rows["nodes"] if r["tree"] == 0 and r["level"] == 23]
+    rows = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 23 * LEVEL]
     row = next(r for r in rows if r["left"] and not r["right"])
     row["new_right"] = (1_000_000, 0, 0, 0)
-    row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]  # type: ignore[list-item]
-    row["same"] = 0
-    _recompute(forged, 23, row["index"])  # type: ignore[arg-type]
+    row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]
+    _recompute(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
@@ -64,10 +65,10 @@ def change_hidden_by_a_node_that_stays() -> Forged:
     """A node claims that nothing changes below it, though a balance does."""
     epoch = honest()
     forged = execute(epoch)
-    rows = [r for r in forged.draft.rows["nodes"] if r["tree"] == 0 and r["level"] == 23]
+    rows = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 23 * LEVEL]
     row = next(r for r in rows if r["old"] != r["new"])
-    row["new"], row["same"] = row["old"], 1
-    _recompute(forged, 23, row["index"])  # type: ignore[arg-type]
+    row["new_left"], row["new_right"], row["new"] = row["old_left"], row["old_right"], row["old"]
+    _recompute(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
@@ -81,16 +82,17 @@ def false_compression_served_by_padding() -> Forged:
     true = execute(sealed)
     lied, told = forged.draft.rows["bundles"][0], true.draft.rows["bundles"][0]
     lied.update(commitment=told["commitment"], leaf=told["leaf"])
-    forged.draft.rows["nodes"] = [r for r in forged.draft.rows["nodes"] if r["tree"] != 1] + [
-        r for r in true.draft.rows["nodes"] if r["tree"] == 1
+    forged.draft.rows["nodes"] = [r for r in forged.draft.rows["nodes"] if not _commitments(r)] + [
+        r for r in true.draft.rows["nodes"] if _commitments(r)
     ]
     forged.roots = true.roots
-    half = {"left": lied["body"], "right": lied["secret"]}
-    forged.draft.add(
-        "nodes", same=1, old=told["commitment"], new=told["commitment"],
-        old_left=half["left"], new_left=half["left"], old_right=half["right"], new_right=half["right"],
-    )  # fmt: skip
+    forged.draft.add("nodes", old=told["commitment"], old_left=lied["body"], old_right=lied["secret"])
     return forged, public_messages(sealed, forged, true)
+
+
+def _commitments(row: Row) -> bool:
+    """Whether a node stands in the commitment tree of batch 0."""
+    return bool(row["state"]) and int(row["place"]) % LEVEL == 1
 
 
 def _with_entries(batch: BatchInput, bundles: Sequence[Sequence[Entry]]) -> BatchInput:
@@ -118,8 +120,8 @@ def admitted_order_left_out_of_its_auction() -> Forged:
     if gone["at"]:
         for row in rows:
             if row["auction"] == gone["auction"]:
-                row["claim"] -= gone["claim"]  # type: ignore[operator]
-                row["sum.buy_at"] -= gone["sum.buy_at"]  # type: ignore[operator]
+                row["claim"] -= gone["claim"]
+                row["sum.buy_at"] -= gone["sum.buy_at"]
     return forged, public_messages(epoch, forged, forged)
 
 
@@ -184,7 +186,7 @@ def batch_in_two_groups() -> Forged:
     rows = forged.draft.rows["bundles"]
     rows[1]["last"] = 1
     for row in rows[2:]:
-        row["position"] -= 2  # type: ignore[operator]
+        row["position"] -= 2
     return forged, public_messages(epoch, forged, forged)
 
 

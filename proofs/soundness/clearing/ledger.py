@@ -8,7 +8,6 @@ from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import EpochInput
 from proofs.statement.witness.rules import Rules
 
-from ..scenario import public_messages, rebuild_state
 from .core import (
     Admitting,
     Forged,
@@ -18,6 +17,7 @@ from .core import (
     lie,
     venue,
 )
+from .scenario import public_messages, rebuild_state
 
 
 @attack(6)
@@ -25,7 +25,7 @@ def seller_paid_one_unit_more() -> Forged:
     epoch = honest()
     forged = execute(epoch)
     row = next(r for r in forged.draft.rows["entries"] if r["sell"] and r.get("credited"))
-    row["credit"] += 1  # type: ignore[operator]
+    row["credit"] += 1
     return _rebuilt(epoch, forged, account=5, asset=0, extra=1)
 
 
@@ -34,7 +34,7 @@ def buyer_debited_one_unit_less() -> Forged:
     epoch = honest()
     forged = execute(epoch)
     row = next(r for r in forged.draft.rows["entries"] if r["buy"] and r["account"] == 2)
-    row["balance"] += 1  # type: ignore[operator]
+    row["balance"] += 1
     return _rebuilt(epoch, forged, account=2, asset=0, extra=1)
 
 

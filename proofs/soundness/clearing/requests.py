@@ -13,7 +13,6 @@ from proofs.statement.witness.inputs import Market, OpenedLeaf
 from proofs.statement.witness.memory import time
 from proofs.statement.witness.rules import Rules
 
-from ..scenario import Venue, public_messages
 from .core import (
     Admitting,
     Forged,
@@ -26,6 +25,7 @@ from .core import (
     relabelled,
     venue,
 )
+from .scenario import Venue, public_messages
 
 # -- clause 1: the queue
 
@@ -352,9 +352,9 @@ def proceeds_of_the_batch_spent() -> Forged:
     forged = execute(epoch, Admitting(lambda rest, debit: True))
     rows = [r for r in forged.draft.rows["entries"] if r["account"] == 5]
     buy, paid = rows[0], next(r for r in rows if r["sell"] and r.get("credited"))
-    rich, credited_at = 60 + paid["credit"], time(0, Phase.CREDIT, paid["number"])  # type: ignore[operator, arg-type]
+    rich, credited_at = 60 + paid["credit"], time(0, Phase.CREDIT, paid["number"])
     paid.update({"target.before": 0, "funds": 60})
     buy.update({"group.before": credited_at, "rest": rich, "balance": rich})
     cell = next(r for r in forged.draft.rows["cells"] if (r["account"], r["asset"]) == (5, 0) and r.get("balance"))
-    cell["until"] = time(0, Phase.DEBIT, buy["number"])  # type: ignore[arg-type]
+    cell["until"] = time(0, Phase.DEBIT, buy["number"])
     return forged, public_messages(epoch, forged, execute(epoch))

@@ -19,7 +19,7 @@ from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import EpochInput, Market
 from proofs.statement.witness.rules import Auction, Order, Rules
 
-from ..scenario import Messages, Venue, public_messages
+from .scenario import Messages, Venue, public_messages
 
 Forged = tuple[Execution, Messages]
 

@@ -1,0 +1,134 @@
+"""Attacks on key paths, on the roots of trees and on the addresses of leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from commitments.types import Digest
+from proofs.expression import MODULUS
+from proofs.params import KEY_DEPTH
+from proofs.statement.buses import LEVEL
+from proofs.statement.witness.draft import Row
+from proofs.statement.witness.execute import Execution, execute
+from proofs.statement.witness.inputs import EpochInput, OpenedLeaf
+
+from .core import Forged, attack, book, honest, venue
+from .scenario import FIRST_BATCH, Venue, public_messages
+
+
+def _with_the_key_of_another() -> tuple[Venue, EpochInput, Execution]:
+    """Account 2's bundle is sealed and opened with account 3's secret; account 3 trades too."""
+    made = venue()
+    batch = made.batch(0, book())
+    first = batch.leaves[0]
+    assert isinstance(first, OpenedLeaf)
+    epoch = made.epoch([replace(batch, leaves=[made.with_key_of(first, batch=0, owner=3), *batch.leaves[1:]])])
+    return made, epoch, execute(epoch)
+
+
+def _path(forged: Execution, root: Digest) -> list[Row]:
+    """The rows of the one key path under ``root``, from the leaf's parent up."""
+    rows = [row for row in forged.draft.rows["nodes"] if row["key"] and row["old"] == root]
+    return sorted(rows, key=lambda row: -int(row["place"]))
+
+
+def _under(rows: Sequence[Row], root: Digest) -> None:
+    for row in rows:
+        row.update(old=root, old_left=root, old_right=root)
+
+
+def _side(row: Row) -> str:
+    return "left" if row["left"] else "right"
+
+
+@attack(3)
+def key_path_of_another_under_the_accounts_root() -> Forged:
+    """A second copy of account 3's path says that it hangs under account 2's root."""
+    made, epoch, forged = _with_the_key_of_another()
+    path = _path(forged, made.key_trees[3].node(0, 0))
+    path[0][_side(path[0])] = 1
+    copies = [dict(row) for row in path]
+    _under(copies, made.key_trees[2].node(0, 0))
+    forged.draft.rows["nodes"] += copies
+    return forged, public_messages(epoch, forged, forged)
+
+
+@attack(3)
+def key_path_that_changes_its_root() -> Forged:
+    """The last node of account 3's path vouches for its child under account 2's root."""
+    made, epoch, forged = _with_the_key_of_another()
+    path = _path(forged, made.key_trees[3].node(0, 0))
+    path[0][_side(path[0])] = 1
+    path[1][_side(path[1])] = 2
+    copy, root = dict(path[0]), made.key_trees[2].node(0, 0)
+    copy.update(old_left=root, old_right=root)
+    forged.draft.rows["nodes"].append(copy)
+    return forged, public_messages(epoch, forged, forged)
+
+
+@attack(3)
+def key_leaf_one_level_too_high() -> Forged:
+    """The account has registered a tree of 19 levels: its root stands at level 1 as if something were above it."""
+    made = venue()
+    tree = made.key_trees[2]
+    short = tree.node(1, FIRST_BATCH >> (KEY_DEPTH - 1))
+    made.state.set({16 * 2: short})
+    epoch = made.epoch([made.batch(0, book())])
+    forged = execute(epoch)
+    path = _path(forged, tree.node(0, 0))
+    _under(path, short)
+    path[-2]["root"] = 1
+    forged.draft.rows["nodes"].remove(path[-1])
+    return forged, public_messages(epoch, forged, forged)
+
+
+@attack(3)
+def key_leaf_that_nobody_vouches_for() -> Forged:
+    """The path to account 2's own root is left out, and the leaf is that of another secret."""
+    made, epoch, forged = _with_the_key_of_another()
+    path = _path(forged, made.key_trees[3].node(0, 0))
+    path[0][_side(path[0])] = 1
+    return forged, public_messages(epoch, forged, forged)
+
+
+@attack(7)
+def state_of_the_liars_own() -> Forged:
+    """The epoch runs on a rich state whose root asks for no request; L1's root is said to stay as it is."""
+    rich, poor = venue(balances={2: (10**9, 0, 0)}), venue(balances={2: (100, 0, 0)})
+    sealed = poor.epoch([poor.batch(0, book())])
+    epoch = rich.epoch([rich.batch(0, book())])
+    forged, known = execute(epoch), execute(sealed)
+    next(r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 0)["root"] = 1
+    true = next(dict(r) for r in known.draft.rows["nodes"] if r["state"] and r["place"] == 0)
+    true.update(left=0, right=0, new=true["old"], new_left=true["old_left"], new_right=true["old_right"])
+    forged.draft.rows["nodes"].append(true)
+    forged.new_root = known.old_root
+    return forged, public_messages(sealed, forged, known)
+
+
+@attack(7)
+def key_path_that_ends_as_a_state_tree() -> Forged:
+    """The liar's own state hangs as a key path, which needs no request, and becomes a state tree one level below."""
+    rich, poor = venue(balances={2: (10**9, 0, 0)}), venue(balances={2: (100, 0, 0)})
+    sealed = poor.epoch([poor.batch(0, book())])
+    epoch = rich.epoch([rich.batch(0, book())])
+    forged, known = execute(epoch), execute(sealed)
+    top = next(r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 0)
+    top.update(state=0, key=1, root=1, old=top["new"], place=0, index=0)
+    true = next(dict(r) for r in known.draft.rows["nodes"] if r["state"] and r["place"] % LEVEL == 0 and not r["place"])
+    true.update(left=0, right=0, new=true["old"], new_left=true["old_left"], new_right=true["old_right"])
+    forged.draft.rows["nodes"].append(true)
+    forged.new_root = known.old_root
+    return forged, public_messages(sealed, forged, known)
+
+
+@attack(7)
+def balance_under_an_alias_of_its_address() -> Forged:
+    """Account - 1/16 and slot + 1 name the same leaf, which then is changed by nobody's access."""
+    epoch = honest()
+    forged = execute(epoch)
+    row = next(r for r in forged.draft.rows["cells"] if r.get("balance") and r["account"] == 2)
+    row.update(account=row["account"] - pow(16, -1, MODULUS), asset=row["asset"] + 1, new=(10**9, 0, 0, 0))
+    forged.balances = [(2, 0, 10**9) if b[:2] == (2, 0) else b for b in forged.balances]
+    return forged, public_messages(epoch, forged, execute(epoch))
