@@ -165,10 +165,19 @@ class Exchange:
         return self._write(sender, SMALL_GAS, "recordBeacon", batch)
 
     def open_settlement(
-        self, sender: Sender, public_data: bytes, queue_entries: bytes, signatures: bytes, head: bytes
+        self,
+        sender: Sender,
+        public_data: bytes,
+        queue_entries: bytes,
+        signatures: bytes,
+        head: bytes,
+        queries: bytes = b"",
     ) -> tuple[HeadChecked, Mined]:
-        """First step of a settlement; the event carries what the others need."""
-        mined = self._write(sender, STEP_GAS, "openSettlement", public_data, queue_entries, signatures, head)
+        """First step of a settlement, and the only one where ``queries`` are all records and no signature is pending.
+
+        :return: the event, which carries what the other steps need
+        """
+        mined = self._write(sender, STEP_GAS, "openSettlement", public_data, queue_entries, signatures, head, queries)
         for event in self.heads_checked(mined.block, mined.block):
             if event.origin.transaction == mined.hash:
                 return event, mined
@@ -182,6 +191,13 @@ class Exchange:
 
     def settle(self, sender: Sender, ticket_id: bytes, effects: Effects) -> Mined:
         return self._write(sender, SETTLE_GAS, "settle", ticket_id, astuple(effects))
+
+    def check_queries_and_settle(
+        self, sender: Sender, ticket_id: bytes, state: bytes, first: int, queries: bytes, effects: Effects
+    ) -> Mined:
+        """The records that are still pending, and the settlement."""
+        arguments = ticket_id, state, first, queries, astuple(effects)
+        return self._write(sender, STEP_GAS, "checkQueriesAndSettle", *arguments)
 
     def claim(self, sender: Sender, epoch: int, account: int, asset: int, amount: int, path: Sequence[bytes]) -> Mined:
         return self._write(sender, SMALL_GAS, "claim", epoch, account, asset, amount, list(path))
@@ -261,22 +277,24 @@ class Exchange:
 
     def decode_open(self, data: bytes) -> OpenCall:
         """The arguments of an ``openSettlement`` transaction's input."""
-        a = self._arguments("openSettlement", data)
-        return OpenCall(bytes(a["publicData"]), bytes(a["queueEntries"]), bytes(a["signatures"]), bytes(a["head"]))
+        _, a = self._arguments(("openSettlement",), data)
+        return OpenCall(*(bytes(a[k]) for k in ("publicData", "queueEntries", "signatures", "head", "queries")))
 
     def decode_queries(self, data: bytes) -> QueriesCall:
-        """The arguments of a ``checkQueries`` transaction's input."""
-        a = self._arguments("checkQueries", data)
-        return QueriesCall(bytes(a["id"]), bytes(a["state"]), a["first"], bytes(a["queries"]))
+        """The query records in the input of a transaction that checks some."""
+        name, a = self._arguments(("openSettlement", "checkQueries", "checkQueriesAndSettle"), data)
+        if name == "openSettlement":
+            return QueriesCall(None, 0, bytes(a["queries"]))
+        return QueriesCall(bytes(a["id"]), a["first"], bytes(a["queries"]))
 
-    def _arguments(self, name: str, data: bytes) -> dict[str, Any]:
+    def _arguments(self, names: Sequence[str], data: bytes) -> tuple[str, dict[str, Any]]:
         try:
             function, arguments = self.contract.decode_function_input(data)
         except Exception as error:
             raise ContractsError(f"input: no call of the Exchange ({type(error).__name__})") from None
-        if function.fn_name != name:
-            raise ContractsError(f"input: a call of {function.fn_name}, not of {name}")
-        return dict(arguments)
+        if function.fn_name not in names:
+            raise ContractsError(f"input: a call of {function.fn_name}, not of {' or '.join(names)}")
+        return function.fn_name, dict(arguments)
 
     def encode(self, name: str, *arguments: Any) -> bytes:
         """Calldata of a function."""

@@ -220,20 +220,20 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """Arguments of an ``openSettlement`` transaction."""
+    """Arguments of an ``openSettlement`` transaction. ``queries``: the query records from the first on, maybe none."""
 
     public_data: bytes
     queue_entries: bytes
     signatures: bytes
     head: bytes
+    queries: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class QueriesCall:
-    """Arguments of a ``checkQueries`` transaction."""
+    """The query records in a transaction's input. ``id`` is None in that of an opening, which begins with record 0."""
 
-    id: bytes
-    state: bytes
+    id: bytes | None
     first: int
     queries: bytes
 

@@ -86,6 +86,25 @@ class WireProof:
             start = first * self.record_length
             yield first, self.queries[start : start + step * self.record_length]
 
+    def pending(self, checked: int, room: int) -> Iterator[tuple[int, bytes]]:
+        """Runs of records whose bit is not set in ``checked``, as (index of the first, bytes).
+
+        :raises ProofLengthError: if not even one record fits
+        """
+        step = room // self.record_length
+        if step == 0:
+            raise ProofLengthError(f"a record of {self.record_length} bytes does not fit {room} bytes")
+        first = 0
+        while first < self.query_count:
+            if checked >> first & 1:
+                first += 1
+                continue
+            end = first + 1
+            while end < min(self.query_count, first + step) and not checked >> end & 1:
+                end += 1
+            yield first, self.queries[first * self.record_length : end * self.record_length]
+            first = end
+
 
 def data_contract(data: bytes) -> bytes:
     """Creation code of a contract whose code is a STOP byte and ``data``."""

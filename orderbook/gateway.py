@@ -18,9 +18,11 @@ from web3.exceptions import Web3Exception
 from commitments.receipts import SigningKey
 from commitments.venue import venue_id
 from contracts import errors as contract_errors
+from contracts import settlement
 from contracts.exchange import NATIVE, Exchange
 from contracts.records import Effects, HeadChecked, unpack_digest
 from contracts.rpc import Endpoint, connect
+from contracts.settlement import Material
 from contracts.transactions import Sender
 from contracts.verifier import WireProof
 
@@ -46,8 +48,6 @@ from .parameters import AssetParameters, MarketParameters, VenueParameters
 
 FOLLOW_BLOCKS: Final = 2_000
 """Blocks that are read at once."""
-CALL_BYTES: Final = 1_024
-"""Room for a transaction's envelope and the ABI's words."""
 _TOO_EARLY: Final = ("SealTooEarly", "BeaconTooEarly", "DeadlineNotPassed", "BeaconMissing")
 
 
@@ -234,11 +234,21 @@ class Gateway:
                     f"L1 settles from batch {settled} on, the journal from batch {package.first}",
                     field="first",
                 )
-            opened = self._opened(package) or self._open(package)
-            self._check_queries(package, opened)
-            if self._exchange.ticket(opened.id).signatures_pending:
-                self._exchange.check_signatures(self._sender, opened.id, package.missing, package.signatures)
-            self._exchange.settle(self._sender, opened.id, opened.effects)
+            material = Material(
+                package.public_data,
+                package.queue_entries,
+                package.missing,
+                package.signatures,
+                WireProof(package.head, package.queries, len(package.queries) // package.query_count),
+            )
+            try:
+                settlement.settle(self._exchange, self._sender, material, self._opened(package))
+            except contract_errors.RevertedError as error:
+                # An earlier attempt that was given up was mined after all.
+                found = self._opened(package) if error.error == "TicketExists" else None
+                if found is None:
+                    raise
+                settlement.settle(self._exchange, self._sender, material, found)
 
     def _opened(self, package: SettlementPackage) -> HeadChecked | None:
         """The settlement's opening, if it is on the chain already."""
@@ -250,33 +260,6 @@ class Gateway:
             if self._exchange.decode_open(bytes(transaction["input"])).head == package.head:
                 return opened
         return None
-
-    def _open(self, package: SettlementPackage) -> HeadChecked:
-        fixed = len(package.public_data) + len(package.queue_entries) + len(package.head)
-        room = self._endpoint.profile.max_transaction_bytes - CALL_BYTES - fixed
-        signatures = package.signatures if len(package.signatures) <= room else b""
-        try:
-            opened, _ = self._exchange.open_settlement(
-                self._sender, package.public_data, package.queue_entries, signatures, package.head
-            )
-        except contract_errors.RevertedError as error:
-            # An earlier attempt that was given up was mined after all.
-            found = self._opened(package) if error.error == "TicketExists" else None
-            if found is None:
-                raise
-            return found
-        return opened
-
-    def _check_queries(self, package: SettlementPackage, opened: HeadChecked) -> None:
-        """Send the query records that are not checked yet, as many at once as fit a transaction."""
-        proof = WireProof(package.head, package.queries, len(package.queries) // package.query_count)
-        room = self._endpoint.profile.max_transaction_bytes - CALL_BYTES - len(opened.state)
-        bitmap = self._exchange.ticket(opened.id).bitmap
-        for first, records in proof.chunks(room):
-            count = len(records) // proof.record_length
-            wanted = ((1 << count) - 1) << first
-            if bitmap & wanted != wanted:
-                self._exchange.check_queries(self._sender, opened.id, opened.state, first, records)
 
 
 @contextlib.contextmanager

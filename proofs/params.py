@@ -108,10 +108,10 @@ TIERS: Final = (
     Tier(7, "medium-compact", (14, 14, 11), COMPACT),
 )
 """The maximal tier holds the worst single batch: 256 bundles of 64 entries, and as many changed balances and
-withdrawals as there are assets for each: at most 31,000 compressions, and 255,000 different range checks if all are. The
-deep tier holds such a batch of an ordinary day, the large one four batches of 256 x 4 orders and the epoch tier 16, by
-accounts that trade several times. Few heights, three apart where it goes: each further height, and each step
-that is not one folding of 8, adds rounds to every query."""
+withdrawals as there are assets for each: at most 31,000 compressions, and 255,000 different range checks if all are.
+The deep tier holds such a batch of an ordinary day, the large one four batches of 256 x 4 orders and the epoch tier 16,
+by accounts that trade several times. Few heights, three apart where it goes: each further height, and each step that is
+not one folding of 8, adds rounds to every query."""
 
 
 def tiers_of(profile: str) -> tuple[Tier, ...]:

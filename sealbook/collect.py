@@ -225,7 +225,7 @@ class _Collector:
         records: dict[int, bytes] = {}
         for event in self.exchange.queries_checked(head.origin.block, epoch.settled_block, id=head.id):
             call = self.exchange.decode_queries(self._input(event.origin.transaction, "queries"))
-            if call.id != head.id or call.first != event.first or len(call.queries) != size * event.count:
+            if call.id not in (None, head.id) or call.first != event.first or len(call.queries) != size * event.count:
                 raise InspectError(
                     "queries", f"transaction {hexed(event.origin.transaction)} is not what its event says"
                 )

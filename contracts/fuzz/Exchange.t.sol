@@ -218,7 +218,7 @@ contract Driver is FuzzTest {
             entries = abi.encodePacked(entries, _queue[i]);
         }
         CHEATS.recordLogs();
-        bytes32 id = EXCHANGE.openSettlement(data, entries, "", "");
+        bytes32 id = EXCHANGE.openSettlement(data, entries, "", "", "");
         Cheats.Log[] memory logs = CHEATS.getRecordedLogs();
         (,, IExchange.Effects memory effects, bytes memory state) =
             abi.decode(logs[logs.length - 1].data, (bytes, bytes, IExchange.Effects, bytes));

@@ -20,7 +20,7 @@ from proofs.verifier import PublicMessage, verify
 from .process import Report, peak_memory
 from .workload import Work, Workload, build
 
-__all__ = ["Figures", "Proven", "baseline", "proof_job", "prove_job", "proven_epoch", "verify_job"]
+__all__ = ["Figures", "Proven", "baseline", "beacons", "proof_job", "prove_job", "proven_epoch", "verify_job"]
 
 Figures = dict[str, float | int | str]
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def proof_job(report: Report, work: Work) -> Proven:
     """The proof of one epoch."""
     report("building the workload", None)
     workload = build(work, venue_id(CHAIN_ID, CONTRACT))
-    return proven_epoch(report, workload, _beacons(work), CHAIN_ID, CONTRACT)
+    return proven_epoch(report, workload, beacons(work), CHAIN_ID, CONTRACT)
 
 
 def prove_job(report: Report, work: Work) -> Figures:
@@ -126,7 +126,8 @@ def _native_seconds(key: bytes, context: bytes, messages: Sequence[PublicMessage
     return time.perf_counter() - start
 
 
-def _beacons(work: Work) -> list[bytes]:
+def beacons(work: Work) -> list[bytes]:
+    """A beacon for each batch, the same in every run."""
     return [keccak256(b"bench beacon" + bytes([k])) for k in range(work.batches)]
 
 

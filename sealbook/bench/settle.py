@@ -12,11 +12,11 @@ from typing import Final
 
 from eth_account import Account
 
-from contracts.chain.engine import DevelopmentChain
 from contracts.chain.server import ChainServer
 from contracts.exchange import EMPTY_STATE, Exchange
 from contracts.records import AssetConfig, MarketConfig, pack_digest
 from contracts.rpc import connect
+from contracts.settlement import Material, settle
 from contracts.transactions import Mined, Sender
 from contracts.verifier import WireProof
 from proofs import prover_api
@@ -25,57 +25,34 @@ from proofs.statement.settlement import Statement, verification_key
 
 from ..deployment import deploy_venue, development_token
 from ..errors import BenchError
+from .gas import GasProfile, ProfiledChain
 from .jobs import Figures, proven_epoch
 from .process import Report, peak_memory
 from .workload import MISS_FEE, Work, build
 
-__all__ = ["PreparedChain", "settle_job", "settle_on"]
+__all__ = ["settle_job", "settle_on"]
 
 REVEAL_WINDOW: Final = 2
-SEARCHED_SLOTS: Final = 64
-OVERHEAD: Final = 1_024
-"""Bytes of a transaction besides the proof's: ABI words, selector, envelope, signature."""
 
 
-class PreparedChain(DevelopmentChain):
-    """A development chain whose contracts' storage can be written without a transaction."""
-
-    def write_storage(self, address: str, slot: int, value: int) -> None:
-        """Takes effect with the next block."""
-        with self._lock:
-            chain = self._backend.chain
-            state = chain.get_vm().state
-            state.set_storage(bytes.fromhex(address[2:]), slot, value)
-            state.persist()
-            chain.header = chain.header.copy(state_root=state.state_root)
-        self.mine()
-
-    def find_storage(self, address: str, value: int) -> int:
-        """The first slot that holds ``value``. Raises :class:`BenchError`."""
-        with self._lock:
-            state = self._backend.chain.get_vm().state
-            for slot in range(SEARCHED_SLOTS):
-                if state.get_storage(bytes.fromhex(address[2:]), slot) == value:
-                    return slot
-        raise BenchError("the contract's storage does not hold the empty state's root")
-
-
-def settle_job(report: Report, work: Work) -> Figures:
+def settle_job(report: Report, work: Work, profile: bool = False) -> tuple[Figures, list[GasProfile]]:
     """Deploy, seal, prove and settle one epoch.
 
     ``gas`` and ``transactions`` count opening, queries and settlement; seals and beacons are reported apart.
+
+    :param profile: also take each transaction apart, which runs it several times
     """
     work.check()
-    chain = PreparedChain()
+    chain = ProfiledChain()
     server = ChainServer(chain)
     server.start()
     try:
-        return _measured(report, work, chain, server.url)
+        return _measured(report, work, chain, server.url, profile), chain.profiles
     finally:
         server.stop()
 
 
-def _measured(report: Report, work: Work, chain: PreparedChain, url: str) -> Figures:
+def _measured(report: Report, work: Work, chain: ProfiledChain, url: str, profile: bool) -> Figures:
     report("deploying the contracts", None)
     sender = Sender(connect(url).w3, Account.from_key(chain.keys[0]))
     tokens = [development_token(sender, f"Asset {a}", f"A{a}", 6) for a in range(work.assets)]
@@ -105,6 +82,8 @@ def _measured(report: Report, work: Work, chain: PreparedChain, url: str) -> Fig
     recorded = [exchange.record_beacon(sender, k) for k, beacon in enumerate(beacons) if beacon is None]
     known = [exchange.batch(k).beacon or b"" for k in range(work.batches)]
     proven = proven_epoch(report, workload, known, sender.chain_id, exchange.address)
+    if profile:
+        chain.watched = bytes.fromhex(exchange.address[2:])
     start = time.perf_counter()
     mined = settle_on(report, exchange, sender, proven.statement, proven.proof)
     seconds = time.perf_counter() - start
@@ -118,8 +97,6 @@ def _measured(report: Report, work: Work, chain: PreparedChain, url: str) -> Fig
         "gas": sum(m.gas_used for m in mined),
         "transactions": len(mined),
         "open_gas": mined[0].gas_used,
-        "queries_gas": sum(m.gas_used for m in mined[1:-1]),
-        "settle_gas": mined[-1].gas_used,
         "seal_gas": sum(m.gas_used for m in seals),
         "beacon_gas": sum(m.gas_used for m in recorded),
         "largest_transaction_gas": max(m.gas_used for m in mined),
@@ -145,11 +122,5 @@ def settle_on(
     head_length, record_length = prover_api.proof_lengths(verification_key(statement.tier))
     wire = WireProof.split(proof, head_length, record_length)
     report("settling", 0.0)
-    opened, first = exchange.open_settlement(sender, statement.public_data, queue_entries, signatures, wire.head)
-    mined = [first]
-    room = sender.profile.max_transaction_bytes - len(opened.state) - OVERHEAD
-    for index, records in wire.chunks(room):
-        report("settling", index / wire.query_count)
-        mined.append(exchange.check_queries(sender, opened.id, opened.state, index, records))
-    mined.append(exchange.settle(sender, opened.id, opened.effects))
-    return mined
+    material = Material(statement.public_data, queue_entries, b"", signatures, wire)
+    return settle(exchange, sender, material, progress=lambda done: report("settling", done))[1]

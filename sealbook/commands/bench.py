@@ -12,9 +12,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from proofs.params import MAX_ENTRIES
 
+from ..bench.gas_table import print_profile
 from ..bench.process import Report, run_isolated
 from ..errors import BenchError
 
@@ -72,6 +74,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 action="store_true",
                 help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
             )
+        if name == "settle":
+            job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
+        if name == "prove":
+            job.add_argument("--profile", action="store_true", help="show where the time of building the witness goes")
         job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         job.set_defaults(run=run)
     return parser
@@ -132,7 +138,12 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     if args.job == "settle":
         from ..bench.settle import settle_job
 
-        return dict(run_isolated(settle_job, work, report=report))
+        figures, profiles = run_isolated(settle_job, work, args.profile, report=report)
+        return {**figures, **({"profile": [p.figures() for p in profiles]} if args.profile else {})}
+    if args.job == "prove" and args.profile:
+        from ..bench.profile import profile_job
+
+        return run_isolated(profile_job, work, report=report)
     if args.job == "prove":
         return dict(run_isolated(prove_job, work, report=report))
     proven = run_isolated(proof_job, work, report=report)
@@ -164,11 +175,27 @@ def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
         from .bench_load import plots
 
         curves = plots(figures)
+    for number, profile in enumerate(figures.get("profile", ()), 1):
+        print_profile(console, number, profile)
     for name, value in figures.items():
-        if name == "job":
+        if name in ("job", "profile"):
+            continue
+        if isinstance(value, list):
+            _print_times(console, name, value)
             continue
         unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
         text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
         console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)
     for line in curves:
         console.print(line, highlight=False, markup=False)
+
+
+def _print_times(console: Console, title: str, times: list[dict[str, Any]]) -> None:
+    """A table of functions with their seconds."""
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in ("own s", "total s", "calls"):
+        table.add_column(heading, justify="right")
+    table.add_column("function", overflow="fold")
+    for row in times:
+        table.add_row(f"{row['own_seconds']:.3f}", f"{row['total_seconds']:.3f}", f"{row['calls']:,}", row["function"])
+    console.print(table)

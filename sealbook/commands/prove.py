@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from contracts.errors import ContractsError
+from contracts.errors import ContractsError, RevertedError
 from contracts.rpc import connect
 from contracts.solvency import Position
 from contracts.transactions import Sender
@@ -27,8 +27,8 @@ from proofs.verifier import ProofRejected
 
 from ..collect import demand_address, demand_exchange
 from ..errors import SealbookError, SolvencyError
-from ..solvency.audit import Proof, Recorded, demand_solvency, deploy, prove_state, record, take_stock
-from ..solvency.demo import demo_venue
+from ..solvency.audit import Proof, Recorded, demand_solvency, deploy, misstate, prove_state, record, take_stock
+from ..solvency.demo import DemoVenue, demo_venue
 from ..solvency.state import SettledState, read_state, replay, write_state
 
 __all__ = ["add_parser", "run"]
@@ -150,9 +150,31 @@ def _demo(args: argparse.Namespace, report: Any) -> dict[str, Any]:
         proven = prove_state(venue.state, root, chain_id, venue.solvency.address, report)
         report("recording")
         recorded = record(venue.sender, venue.solvency, venue.exchange, proven)
-        return _object(
-            venue.state, proven, recorded.solvency.positions, recorded.solvency.epochs, venue.solvency.address, recorded
-        )
+        solvency = recorded.solvency
+        shown = _object(venue.state, proven, solvency.positions, solvency.epochs, venue.solvency.address, recorded)
+        return {**shown, "attacks": _attacks(venue, proven, report)}
+
+
+def _attacks(venue: DemoVenue, proven: Proof, report: Any) -> list[dict[str, str]]:
+    """What a venue might try, and what the contract makes of it."""
+    report("lying")
+    owed = proven.statement.claim.liabilities
+    false = misstate(venue.state, venue.endpoint.chain_id, venue.solvency.address, (owed[0] - 1, *owed[1:]))
+    try:
+        record(venue.sender, venue.solvency, venue.exchange, false)
+        refusal = "accepted"
+    except RevertedError as error:
+        refusal = f"refused: {error.error}"
+    report("stealing")
+    venue.lose(0, 1)
+    short = record(venue.sender, venue.solvency, venue.exchange, proven)
+    return [
+        {"attack": "liabilities of asset 0 stated one unit too low", "outcome": refusal},
+        {
+            "attack": "one unit of asset 0 taken off the books",
+            "outcome": "recorded as solvent" if short.solvency.solvent else "recorded as not solvent",
+        },
+    ]
 
 
 def _object(
@@ -220,4 +242,6 @@ def _print(console: Console, shown: dict[str, Any]) -> None:
         )
     else:
         console.print("compared with the chain by this program; not recorded by a contract (--key)")
+    for attack in shown.get("attacks", ()):
+        console.print(f"tried: {attack['attack']}: {attack['outcome']}")
     console.print("[bold green]solvent[/]" if shown["solvent"] else "[bold red]not solvent[/]")

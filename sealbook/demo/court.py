@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from hexbytes import HexBytes
 
@@ -119,7 +119,7 @@ def _replay(stage: Stage, timeline: Timeline) -> list[str]:
     call = stage.exchange.decode_open(bytes(transaction["input"]))
     refused: RevertedError | None = None
     try:
-        stage.exchange.open_settlement(stage.operator, call.public_data, call.queue_entries, call.signatures, call.head)
+        stage.exchange.open_settlement(stage.operator, *astuple(call))
     except RevertedError as error:
         refused = error
     rule = "section 8: each batch is settled once, in order"

@@ -19,6 +19,7 @@ from proofs import prover_api
 from proofs.filler import DoesNotFit
 from proofs.solvency.buses import WALK_BUS
 from proofs.solvency.program import TIERS
+from proofs.solvency.public import Claim
 from proofs.solvency.settlement import (
     Statement,
     build_witness,
@@ -34,7 +35,7 @@ from ..deployment import register_key
 from ..errors import SolvencyError
 from .state import SettledState, waiting_entries
 
-__all__ = ["Proof", "Recorded", "deploy", "prove_state", "record", "take_stock"]
+__all__ = ["Proof", "Recorded", "demand_solvency", "deploy", "misstate", "prove_state", "record", "take_stock"]
 
 Report = Callable[[str], None]
 KIND_DEPOSIT = 2
@@ -86,6 +87,13 @@ def prove_state(state: SettledState, root: Digest | None, chain_id: int, contrac
     report("verifying")
     verify_statement(statement, proof)
     return Proof(statement, proof, built - start, proven - built, time.perf_counter() - proven)
+
+
+def misstate(state: SettledState, chain_id: int, contract: str, liabilities: tuple[int, ...]) -> Proof:
+    """A proof of a true state for false liabilities, made by the same prover: for showing that it is refused."""
+    witness = build_witness(state.leaves, state.assets, chain_id, contract)
+    false = replace(witness.statement, claim=Claim(witness.statement.claim.root, liabilities))
+    return Proof(false, prove(replace(witness, statement=false)), 0.0, 0.0, 0.0)
 
 
 def take_stock(exchange: Exchange, liabilities: tuple[int, ...]) -> tuple[Position, ...]:

@@ -26,9 +26,9 @@ from contracts.rpc import Endpoint, connect
 from contracts.solvency import SolvencyContract
 from contracts.transactions import Sender
 from proofs.params import FIRST_ACCOUNT
-from proofs.solvency.settlement import build_witness
+from proofs.solvency.program import TIERS
 
-from ..bench.settle import SEARCHED_SLOTS, PreparedChain
+from ..bench.prepared import SEARCHED_SLOTS, PreparedChain
 from ..deployment import deploy_verifier, development_token
 from ..errors import SolvencyError
 from .audit import deploy
@@ -47,11 +47,18 @@ PENDING: Final = 5_000
 class DemoVenue:
     """A venue whose books hold what a generated state owes, and a little more for withdrawals nobody claimed."""
 
+    chain: PreparedChain
     endpoint: Endpoint
     sender: Sender
     exchange: Exchange
     solvency: SolvencyContract
     state: SettledState
+    custody_slot: int
+
+    def lose(self, asset: int, units: int) -> None:
+        """Take units off the Exchange's books, as a thief would: no transaction of the contract can."""
+        left = self.exchange.custody(asset) - units
+        self.chain.write_storage(self.exchange.address, _place(asset, self.custody_slot), left)
 
 
 def generate(accounts: int, assets: int, seed: int = 1) -> SettledState:
@@ -96,14 +103,16 @@ def _deployed(chain: PreparedChain, url: str, state: SettledState, report: Repor
     )
     exchange, _ = deploy_exchange(sender, deploy_verifier(sender, ()), config)
     report("filling the books")
-    _fill(chain, sender, exchange, tokens, state)
-    witness = build_witness(state.leaves, state.assets, endpoint.chain_id, exchange.address)
-    solvency = deploy(sender, exchange, (witness.statement.tier,), report)
-    return DemoVenue(endpoint, sender, exchange, solvency, state)
+    slot = _fill(chain, sender, exchange, tokens, state)
+    solvency = deploy(sender, exchange, tuple(tier.index for tier in TIERS), report)
+    return DemoVenue(chain, endpoint, sender, exchange, solvency, state, slot)
 
 
-def _fill(chain: PreparedChain, sender: Sender, exchange: Exchange, tokens: list[Token], state: SettledState) -> None:
-    """One real deposit of asset 0; root and custody as if the generated accounts had deposited theirs."""
+def _fill(chain: PreparedChain, sender: Sender, exchange: Exchange, tokens: list[Token], state: SettledState) -> int:
+    """One real deposit of asset 0; root and custody as if the generated accounts had deposited theirs.
+
+    Gives the storage slot of the custody counters.
+    """
     tokens[0].mint(sender, sender.address, PENDING * UNIT)
     tokens[0].approve(sender, exchange.address, PENDING * UNIT)
     exchange.register(sender, (1, 2, 3, 4), sender.address)
@@ -121,6 +130,7 @@ def _fill(chain: PreparedChain, sender: Sender, exchange: Exchange, tokens: list
         chain.write_storage(exchange.address, _place(asset, slot), before + owed + unclaimed)
     if exchange.state_root() != tree.root:
         raise SolvencyError("demo", "the contract did not take over the generated state root")
+    return slot
 
 
 def _accounts(state: SettledState) -> list[int]:

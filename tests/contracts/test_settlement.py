@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
+from contracts.chain import ChainServer
 from contracts.deploy import deploy_exchange
 from contracts.errors import RevertedError
 from contracts.exchange import EMPTY_STATE, MAX_QUEUE
 from contracts.records import AssetConfig, pack_digest, unpack_digest
-from contracts.transactions import decoded
+from contracts.settlement import CALL_BYTES, Material, settle
+from contracts.transactions import Sender, decoded
+from contracts.verifier import WireProof
 from proofs.statement.public import (
     Holding,
     Missing,
@@ -145,6 +149,79 @@ def test_calldata_of_a_settlement_can_be_read_back(venue: Venue) -> None:
     assert (queries.id, queries.first, queries.queries) == (event.id, 1, b"xy")
 
 
+def test_a_proof_that_fits_settles_in_one_transaction(venue: Venue) -> None:
+    venue.seal(0)
+    ex = venue.exchange
+    event, mined = ex.open_settlement(venue.operator, encode(venue.data(0, 1)), b"", b"", b"head", b"abc")
+    (settled,) = ex.settled(mined.block, mined.block)
+    assert (settled.id, settled.effects, settled.origin.transaction) == (event.id, event.effects, mined.hash)
+    assert [(e.first, e.count) for e in ex.queries_checked(mined.block, id=event.id)] == [(0, 3)]
+    assert ex.state_root() == NEW_ROOT
+    refused(lambda: ex.ticket(event.id), "UnknownTicket", id=event.id)
+    call = ex.decode_queries(bytes(venue.w3.eth.get_transaction(mined.hash)["input"]))
+    assert (call.id, call.first, call.queries) == (None, 0, b"abc")
+
+
+def test_records_ride_with_the_opening_and_the_settlement_with_the_last(venue: Venue) -> None:
+    venue.seal(0)
+    ex, op = venue.exchange, venue.operator
+    data = encode(venue.data(0, 1))
+    refused(lambda: ex.open_settlement(op, data, b"", b"", b"head", b"abcd"), "Unknown")
+    event, _ = ex.open_settlement(op, data, b"", b"", b"head", b"a")
+    assert ex.ticket(event.id).bitmap == 0b001
+    last = (op, event.id, event.state)
+    refused(lambda: ex.check_queries_and_settle(*last, 2, b"c", event.effects), "QueriesPending", bitmap=0b101)
+    refused(lambda: ex.check_queries_and_settle(*last, 2, b"cd", event.effects), "Unknown")
+    wrong = replace(event.effects, queue_end=7)
+    refused(lambda: ex.check_queries_and_settle(*last, 1, b"bc", wrong), "WrongEffects", id=event.id)
+    assert ex.ticket(event.id).bitmap == 0b001
+    mined = ex.check_queries_and_settle(*last, 1, b"bc", event.effects)
+    assert ex.state_root() == NEW_ROOT
+    call = ex.decode_queries(bytes(venue.w3.eth.get_transaction(mined.hash)["input"]))
+    assert (call.id, call.first, call.queries) == (event.id, 1, b"bc")
+
+
+def test_a_settlement_is_sent_in_the_fewest_transactions(venue: Venue, chain: ChainServer) -> None:
+    """Records of one byte, and room for two of them: opening, and settlement with the third."""
+    _, key, number = venue.trader()
+    venue.seal(1)
+    lost = missing(0, number)
+    data = venue.data(0, 1, missing=(lost,))
+    encoded, entries = encode(data), venue.queue_bytes(0, 1)
+    fixed = len(encoded) + len(entries) + len(b"head")
+    profile = replace(venue.operator.profile, max_transaction_bytes=CALL_BYTES + fixed + 2)
+    sender = Sender(venue.w3, Account.from_key(chain.chain.keys[0]), profile)
+    proof = WireProof(b"head", b"abc", 1)
+    material = Material(encoded, entries, encoded[60:97], sign(venue, key, 0, lost), proof)
+    event, sent = settle(venue.exchange, sender, material)
+    names = [venue.exchange.contract.decode_function_input(_input(venue, m.hash))[0].fn_name for m in sent]
+    assert names == ["openSettlement", "checkSignatures", "checkQueriesAndSettle"]
+    assert venue.exchange.decode_queries(_input(venue, sent[0].hash)).queries == b"ab"
+    assert venue.exchange.state_root() == NEW_ROOT
+    assert settle(venue.exchange, sender, material, event) == (event, [])
+
+
+def test_a_settlement_goes_on_where_it_stands(venue: Venue) -> None:
+    venue.seal(0)
+    ex, op = venue.exchange, venue.operator
+    data = venue.data(0, 1)
+    event = venue.open(data)
+    material = Material(encode(data), b"", b"", b"", WireProof(b"head", b"abc", 1))
+    ex.check_queries(op, event.id, event.state, 1, b"b")
+    _, sent = settle(ex, op, material, event)
+    assert [ex.decode_queries(_input(venue, m.hash)).queries for m in sent] == [b"a", b"c"]
+    venue.seal(0)
+    data = replace(venue.data(1, 1), new_root=NEW_ROOT)
+    event = venue.open(data)
+    ex.check_queries(op, event.id, event.state, 0, b"abc")
+    _, (last,) = settle(ex, op, replace(material, public_data=encode(data)), event)
+    assert ex.contract.decode_function_input(_input(venue, last.hash))[0].fn_name == "settle"
+
+
+def _input(venue: Venue, transaction: bytes) -> bytes:
+    return bytes(venue.w3.eth.get_transaction(transaction)["input"])  # type: ignore[arg-type]
+
+
 def test_two_tickets_of_the_same_batch_settle_once(venue: Venue) -> None:
     venue.seal(0)
     first, second = venue.open(venue.data(0, 1)), venue.open(venue.data(0, 1), head=b"other")
@@ -221,7 +298,7 @@ def test_missing_only_after_the_deadline(venue: Venue) -> None:
     ex.record_beacon(venue.operator, 0)  # the block of the deadline
     data = venue.data(0, 1, missing=(missing(0, 2, charged=False),))
     # Only a simulation still sees the deadline's block as the latest.
-    call = ex.contract.functions.openSettlement(encode(data), b"", b"", b"head")
+    call = ex.contract.functions.openSettlement(encode(data), b"", b"", b"head", b"")
     with pytest.raises(Exception, match="0x") as caught:
         call.call({"from": venue.operator.address})
     error = decoded(caught.value)

@@ -59,7 +59,7 @@ def test_the_contract_gives_the_verdict_of_the_other_two(
     counted: Counter[str] = Counter()
     for number, case in enumerate(cases(4, count, originals(), keys=False)):
         verdict = _on_chain(verifier, case)
-        assert verdict == in_python(case) == natively(case), f"case {number}, {case.name}"
+        assert verdict == in_python(case) == natively(case), f"case {number}, {corpus.kept(case)}"
         counted[verdict] += 1
     assert counted.total() == count
     assert {ACCEPTED, *reached} <= set(counted)

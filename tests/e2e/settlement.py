@@ -28,7 +28,9 @@ from contracts.errors import RevertedError
 from contracts.exchange import EMPTY_COMMITMENTS, STEP_GAS, Exchange
 from contracts.records import AssetConfig, HeadChecked, MarketConfig
 from contracts.rpc import connect
+from contracts.settlement import Material, settle
 from contracts.transactions import REVERTS, Mined, Sender, decoded
+from contracts.verifier import WireProof
 from proofs.params import KEY_DEPTH
 from proofs.statement import public
 from proofs.statement.kinds import QueueKind
@@ -111,16 +113,10 @@ class Keys:
 
 @dataclass
 class Settlement:
-    """The transactions of one settlement, in order."""
+    """The opening and all transactions of one settlement, in order."""
 
     head: HeadChecked
-    opened: Mined
-    queries: list[Mined]
-    settled: Mined
-
-    @property
-    def transactions(self) -> list[Mined]:
-        return [self.opened, *self.queries, self.settled]
+    transactions: list[Mined]
 
     @property
     def gas(self) -> int:
@@ -277,13 +273,9 @@ class Stage:
     def settle(self, statement: Statement, proof: bytes) -> Settlement:
         """All transactions of a settlement, each as full as it may be."""
         head, records = split_proof(statement.tier, proof)
-        event, opened = self.open(statement, head)
-        room = self.operator.profile.max_transaction_bytes - 1024 - len(event.state)
-        step, queries = room // len(records[0]), []
-        for first in range(0, len(records), step):
-            chunk = b"".join(records[first : first + step])
-            queries.append(self.exchange.check_queries(self.operator, event.id, event.state, first, chunk))
-        return Settlement(event, opened, queries, self.exchange.settle(self.operator, event.id, event.effects))
+        wire = WireProof(head, b"".join(records), len(records[0]))
+        material = Material(statement.public_data, self.queue_entries, b"", self.signatures, wire)
+        return Settlement(*settle(self.exchange, self.operator, material))
 
     def open(self, statement: Statement, head: bytes) -> tuple[HeadChecked, Mined]:
         return self.exchange.open_settlement(
@@ -292,7 +284,7 @@ class Stage:
 
     def opening_error(self, public_data: bytes, queue_entries: bytes, signatures: bytes, head: bytes) -> str:
         """The custom error with which ``openSettlement`` would fail now, by a call; ``accepted`` if it would not."""
-        return self._call("openSettlement", public_data, queue_entries, signatures, head)
+        return self._call("openSettlement", public_data, queue_entries, signatures, head, b"")
 
     def queries_error(self, head: HeadChecked, first: int, records: bytes) -> str:
         """The custom error with which ``checkQueries`` would fail now; ``accepted`` if it would not."""
@@ -323,9 +315,8 @@ def settle_honestly(stage: Stage) -> tuple[Execution, Statement, bytes, Settleme
     witness = stage.witness(execution)
     proof = prove(witness)
     settlement = stage.settle(witness.statement, proof)
-    stage.gas["open"] = settlement.opened.gas_used
-    stage.gas["queries"] = sum(mined.gas_used for mined in settlement.queries)
-    stage.gas["settle"] = settlement.settled.gas_used
+    stage.gas["open"] = settlement.transactions[0].gas_used
+    stage.gas["finish"] = settlement.transactions[-1].gas_used
     stage.gas["settlement"] = settlement.gas
     return execution, witness.statement, proof, settlement
 

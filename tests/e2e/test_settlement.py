@@ -118,7 +118,7 @@ def test_every_clause_is_attacked() -> None:
 # -- damaged proofs
 
 HEAD_REGIONS = (
-    "main cap", "lookup witness", "permutation cap", "terminal 0", "quotient cap", "random cap", "opened random 0",
+    "main cap", "lookup witness", "permutation cap", "terminal 0", "quotient cap",
     "opened main 0 at 0", "opened main 1 at 1", "opened quotient 0 chunk 0", "opened permutation 0 at 1",
     "batch witness", "round 0 cap",
 )  # fmt: skip

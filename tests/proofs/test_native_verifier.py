@@ -35,7 +35,7 @@ def _verdicts(found: Iterable[Case]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for number, case in enumerate(found):
         verdict = in_python(case)
-        assert natively(case) == verdict, f"case {number}, {case.name}"
+        assert natively(case) == verdict, f"case {number}, {corpus.kept(case)}"
         counted[verdict] += 1
     return counted
 

@@ -52,7 +52,7 @@ PAIRS = Bus("pairs", 2)
 
 
 @pytest.fixture(scope="module")
-def test_build() -> Any:
+def unblinded_build() -> Any:
     return unblinded.load()
 
 
@@ -107,17 +107,17 @@ def _column_fits(seen: Seen, trace: Trace) -> bool:
     ids=["columns", "quotient chunks", "folding", "salts"],
 )
 def test_each_part_of_the_blinding_hides_something(
-    test_build: Any,
+    unblinded_build: Any,
     attack: Callable[[Seen, Trace], bool],
     open_to_it: set[str],
     closed_to_it: list[set[str]],
 ) -> None:
     """The attack needs its own part left out and no other; all others left out do not help it."""
     true, false = _column(0), _column(1)
-    attacked = _seen(test_build, *open_to_it)
+    attacked = _seen(unblinded_build, *open_to_it)
     assert attack(attacked, true)
     assert not attack(attacked, false)
-    for seen in (_seen(_native), *(_seen(test_build, *parts) for parts in [set(), *closed_to_it])):
+    for seen in (_seen(_native), *(_seen(unblinded_build, *parts) for parts in [set(), *closed_to_it])):
         assert not attack(seen, true)
         assert not attack(seen, false)
 
@@ -220,11 +220,15 @@ def _orders_fit(seen: Seen, limits: tuple[int, int], columns: dict[int, list[int
 
 
 @pytest.mark.slow
-def test_without_blinding_a_proof_tells_which_orders_there_were(test_build: Any) -> None:
+def test_without_blinding_a_proof_tells_which_orders_there_were(unblinded_build: Any) -> None:
     columns = _told_by(TRUE, FALSE)
     assert sum(map(len, columns.values())) > 3
     world = _world(*TRUE)
-    for module, left_out, told in ((test_build, ("columns",), True), (test_build, (), False), (_native, (), False)):
+    for module, left_out, told in (
+        (unblinded_build, ("columns",), True),
+        (unblinded_build, (), False),
+        (_native, (), False),
+    ):
         if left_out:
             with unblinded.left_out(module, *left_out):
                 proof = module.prove(key(), CONTEXT, world.traces)
@@ -300,12 +304,12 @@ def test_blinding_columns_of_a_witness_are_drawn_afresh() -> None:
 # -- the installed module
 
 
-def test_the_installed_module_cannot_leave_blinding_out(test_build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_installed_module_cannot_leave_blinding_out(unblinded_build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not hasattr(_native, "UNBLINDED")
     assert _native.__file__ is not None
     assert _native.__file__.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
-    assert test_build.UNBLINDED.encode() not in Path(_native.__file__).read_bytes()
-    monkeypatch.setenv(test_build.UNBLINDED, "columns,chunks,folding,salts")
+    assert unblinded_build.UNBLINDED.encode() not in Path(_native.__file__).read_bytes()
+    monkeypatch.setenv(unblinded_build.UNBLINDED, "columns,chunks,folding,salts")
     assert not _column_fits(_seen(_native), _column(0))
 
 

@@ -24,6 +24,8 @@ TARGET = PROVER / "target" / "unblinded"
 PROFILE = "unblinded"
 FEATURE = "unblinded"
 LIBRARY = {"darwin": "lib_native.dylib", "win32": "_native.dll"}.get(sys.platform, "lib_native.so")
+LINK = ["--", "-C", "link-arg=-undefined", "-C", "link-arg=dynamic_lookup"] if sys.platform == "darwin" else []
+"""An extension module finds Python's symbols when it is loaded; macOS must be told so."""
 TOOLCHAIN = Path(sys.prefix) / "rust" / "cargo"
 """Where ``scripts/build_native`` puts a toolchain if the machine has none."""
 
@@ -44,7 +46,7 @@ def _cargo() -> tuple[str, dict[str, str]]:
 def load() -> Any:
     """The test build as a module."""
     cargo, environment = _cargo()
-    command = [cargo, "build", "--quiet", "--locked", "--lib", "--profile", PROFILE, "--features", FEATURE]
+    command = [cargo, "rustc", "--quiet", "--locked", "--lib", "--profile", PROFILE, "--features", FEATURE]
     built = subprocess.run(
         [*command, "--target-dir", str(TARGET)],
         cwd=PROVER,

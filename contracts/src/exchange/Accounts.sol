@@ -29,7 +29,7 @@ abstract contract Accounts is Record {
         accountOf[msg.sender] = account;
         _accounts[account].owner = msg.sender;
         _accounts[account].commitKey = commitKey;
-        _registrationFees += msg.value;
+        registrationFees += msg.value;
         emit Registered(account, msg.sender, commitKey);
         _enqueueKey(account, keyRoot);
     }
@@ -84,8 +84,8 @@ abstract contract Accounts is Record {
 
     /// @inheritdoc IExchange
     function collectRegistrationFees() external guarded {
-        uint256 amount = _registrationFees;
-        _registrationFees = 0;
+        uint256 amount = registrationFees;
+        registrationFees = 0;
         Tokens.push(address(0), FEE_ADDRESS, amount);
     }
 

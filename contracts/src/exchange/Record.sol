@@ -91,7 +91,7 @@ abstract contract Record is IExchange {
     uint64 internal _queueSettled;
     uint32 public nextAccount = 2;
     uint256 internal _stateRoot = EMPTY_STATE;
-    uint256 internal _registrationFees;
+    uint256 public registrationFees;
 
     mapping(uint256 => StoredBatch) internal _batches;
     mapping(uint256 => StoredEpoch) internal _epochData;

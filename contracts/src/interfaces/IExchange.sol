@@ -307,5 +307,7 @@ interface IExchange {
     function commitKeyOf(uint32 account) external view returns (address);
     /// @notice Units credited minus units claimed.
     function custody(uint8 asset) external view returns (uint256);
+    /// @notice Wei of registration fees that were not collected yet.
+    function registrationFees() external view returns (uint256);
     function claimed(uint32 epoch, uint32 account, uint8 asset) external view returns (bool);
 }

@@ -24,27 +24,27 @@ library Decoding {
         }
     }
 
-    /// Decodes `count` elements of EF from calldata to packed words in memory; rejects what is not canonical.
+    /// Decodes `count` elements of EF from calldata to packed words in memory; rejects what is not canonical. Where the
+    /// count is odd, one word behind the last is written too.
     function extensions(uint256 from, uint256 count, uint256 to) internal pure {
         uint256 bad;
         assembly ("memory-safe") {
-for { let end := add(from, and(shl(4, count), not(31))) } lt(from, end) { from := add(from, 32) } {
+            // The optimizer would push known masks through the shifts, and repeat them: zero is unknown to it like this.
+            let zero := iszero(calldatasize())
+            let m1 := or(ODD_1, zero)
+            let m2 := or(ODD_2, zero)
+            let m4 := or(ODD_4, zero)
+            for { let end := add(to, shl(5, count)) } lt(to, end) { to := add(to, 64) } {
                 let x := calldataload(from)
-                x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
-                x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
-                x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
+                // an odd last element: what lies behind it is no part of it
+                if eq(add(to, 32), end) { x := and(x, shl(128, not(0))) }
+                x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
+                x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
+                x := or(shl(32, and(x, m4)), and(shr(32, x), m4))
                 bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                 mstore(to, or(shr(192, x), and(x, shl(128, 0xFFFFFFFFFFFFFFFF))))
                 mstore(add(to, 32), or(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), shl(128, and(x, 0xFFFFFFFFFFFFFFFF))))
-                to := add(to, 64)
-            }
-            if and(count, 1) {
-                let x := and(calldataload(from), shl(128, not(0)))
-                x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
-                x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
-                x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
-                bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                mstore(to, or(shr(192, x), and(x, shl(128, 0xFFFFFFFFFFFFFFFF))))
+                from := add(from, 32)
             }
             bad := and(bad, TOP)
         }

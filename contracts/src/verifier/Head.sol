@@ -73,9 +73,9 @@ library Head {
         returns (uint256 terminals, uint256 opened, uint256 finalPoly)
     {
         unchecked {
-            terminals = Memory.allocate(l.terminalCount);
+            terminals = Memory.allocate(l.terminalCount + 1);
             opened = Memory.allocate(l.openedCount + 1);
-            finalPoly = Memory.allocate(k.coefficients);
+            finalPoly = Memory.allocate(k.coefficients + 1);
             if (k.lookupPow != 0) Decoding.requireCanonical(l.lookupWitness);
             Decoding.extensions(l.terminals, l.terminalCount, terminals);
             if (k.oodPow != 0) Decoding.requireCanonical(l.oodWitness);

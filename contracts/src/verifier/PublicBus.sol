@@ -48,7 +48,7 @@ library PublicBus {
 
     /// Sum of 1 / D over the messages as one fraction. A fingerprint is sum m_i beta^(k-1-i): with two lanes in a word,
     /// one MULMOD by p << 137 multiplies both, leaves the lower product (128 bits) whole and reduces the upper one, so
-    /// that hundreds of terms add up without a carry. Words of four zero fields (padding) are skipped.
+    /// that hundreds of terms add up without a carry.
     function addMessages(Key memory k, bytes calldata messages, uint256 prefixes, uint256 powers)
         private
         pure
@@ -65,7 +65,8 @@ library PublicBus {
         denominator = 1;
         while (p < end) {
             uint256 full;
-            (p, full) = sumFields(p, end, infos, room);
+            (p, full) = sumShort(p, end, infos, room);
+            if (full == room) (p, full) = sumFields(p, end, infos, room);
             (numerator, denominator) = addFractions(room, full, numerator, denominator);
         }
     }
@@ -82,61 +83,93 @@ library PublicBus {
                     break
                 }
                 p := add(p, 1)
-                let acc := 0
+                let next := add(p, mload(add(entry, 128)))
                 let weight := mload(entry)
+                let acc := 0
                 let x
-                // all but the last 16 fields or fewer
-                for { let rest := add(p, mload(add(entry, 192))) } lt(p, rest) { p := add(p, 32) } {
+                for { let last := add(p, mload(add(entry, 64))) } lt(p, last) { p := add(p, 32) } {
                     x := calldataload(p)
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(weight), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
+                                )
+                            )
+                        )
                     weight := add(weight, 128)
                 }
-                x := and(calldataload(p), mload(add(entry, 64)))
-                if x {
-                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
-                }
-                p := add(p, 32)
-                weight := add(weight, 128)
                 x := and(calldataload(p), mload(add(entry, 96)))
-                if x {
+                {
                     bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
+                    acc :=
+                        add(
+                            acc,
+                            add(
+                                add(
+                                    mulmod(shr(192, x), mload(weight), LANES),
+                                    mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
+                                ),
+                                add(
+                                    mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
+                                    mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
+                                )
+                            )
+                        )
                 }
-                p := add(p, 32)
-                weight := add(weight, 128)
-                x := and(calldataload(p), mload(add(entry, 128)))
-                if x {
-                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
-                }
-                p := add(p, 32)
-                weight := add(weight, 128)
-                x := and(calldataload(p), mload(add(entry, 160)))
-                if x {
-                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    acc := add(acc, mulmod(shr(192, x), mload(weight), LANES))
-                    acc := add(acc, mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES))
-                    acc := add(acc, mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES))
-                    acc := add(acc, mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES))
-                }
-                p := add(p, mload(add(entry, 224))) // from the fourth word to the end
+                p := next
                 mstore(to, acc)
                 mstore(add(to, 32), mload(add(entry, 32)))
                 to := add(to, 64)
+            }
+            bad := or(and(bad, TOP), gt(p, end))
+        }
+        if (bad != 0) revert IStarkErrors.Message();
+        return (p, to);
+    }
+
+    /// The same for messages of one bus that have 13 to 16 fields, zeros behind the first four: balances are most of what
+    /// is public. None if the message at `p` is another.
+    function sumShort(uint256 p, uint256 end, uint256 infos, uint256 to) private pure returns (uint256, uint256) {
+        uint256 bad;
+        assembly ("memory-safe") {
+            let bus := byte(0, calldataload(p))
+            let entry := mload(add(infos, shl(5, bus)))
+            if and(iszero(iszero(entry)), eq(mload(add(entry, 64)), 96)) {
+                let weight := mload(entry)
+                mstore(0, mload(add(entry, 32)))
+                mstore(32, add(1, mload(add(entry, 128))))
+                let mask := mload(add(entry, 96))
+                for { let full := add(to, mul(64, RUN)) } and(lt(p, end), lt(to, full)) {} {
+                    let rest := or(calldataload(add(p, 33)), calldataload(add(p, 65)))
+                    rest := or(rest, and(calldataload(add(p, 97)), mask))
+                    if or(rest, xor(byte(0, calldataload(p)), bus)) { break }
+                    let x := calldataload(add(p, 1))
+                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
+                    mstore(
+                        to,
+                        add(
+                            add(
+                                mulmod(shr(192, x), mload(weight), LANES),
+                                mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
+                            ),
+                            add(
+                                mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
+                                mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
+                            )
+                        )
+                    )
+                    mstore(add(to, 32), mload(0))
+                    to := add(to, 64)
+                    p := add(p, mload(32))
+                }
             }
             bad := or(and(bad, TOP), gt(p, end))
         }
@@ -170,9 +203,9 @@ library PublicBus {
         return (numerator, denominator);
     }
 
-    /// For each byte a word: 0, or, if it is a bus that some table uses, the address of eight words: address of the first
-    /// field's weight; prefix(bus); masks of the four words with the last 16 fields or fewer; bytes of the fields before
-    /// these; and what these have beyond (modulo 2^256: short of) 96 bytes.
+    /// For each byte a word: 0, or, if it is a bus that some table uses, the address of five words: address of the first
+    /// field's weight; prefix(bus); bytes of the words of four fields before the last word; mask of the last word, which
+    /// holds one to four fields; bytes of all fields.
     function messageInfos(Key memory k, uint256 prefixes, uint256 powers) private pure returns (uint256 infos) {
         unchecked {
             infos = Memory.allocate(256);
@@ -182,17 +215,14 @@ library PublicBus {
             for (uint256 bus; bus < k.buses; ++bus) {
                 if (VerificationKeys.read(k.prefixesAt + bus, 1) == 255) continue;
                 uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
-                uint256 last = width == 0 ? 0 : ((width - 1) & 15) + 1;
-                uint256 entry = Memory.allocate(8);
+                uint256 last = width == 0 ? 0 : ((width - 1) & 3) + 1;
+                uint256 entry = Memory.allocate(5);
                 Memory.store(infos + 32 * bus, entry);
                 Memory.store(entry, powers + 32 * (k.messageWidth - width));
                 Memory.store(entry + 32, Memory.load(prefixes + 32 * bus));
-                for (uint256 i; i < 4; ++i) {
-                    uint256 fields = last > 4 * i ? last - 4 * i : 0;
-                    Memory.store(entry + 64 + 32 * i, fields > 3 ? type(uint256).max : ~(type(uint256).max >> (64 * fields)));
-                }
-                Memory.store(entry + 192, 8 * (width - last));
-                Memory.store(entry + 224, 8 * last - 96);
+                Memory.store(entry + 64, 8 * (width - last));
+                Memory.store(entry + 96, last == 4 ? type(uint256).max : ~(type(uint256).max >> (64 * last)));
+                Memory.store(entry + 128, 8 * width);
             }
         }
     }

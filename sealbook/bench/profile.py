@@ -1,0 +1,52 @@
+"""Where the time of building one epoch's witness goes."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+from pathlib import Path
+from typing import Any, Final
+
+from commitments.venue import venue_id
+from proofs.params import TIERS
+from proofs.statement.settlement import build_witness
+
+from .jobs import CHAIN_ID, CONTRACT, beacons
+from .process import Report
+from .workload import Work, build
+
+__all__ = ["profile_job"]
+
+FUNCTIONS: Final = 20
+"""So many functions are listed."""
+ROOT: Final = Path(__file__).parents[2]
+
+
+def profile_job(report: Report, work: Work) -> dict[str, Any]:
+    """Functions of witness building by their own time, in seconds.
+
+    The interpreter's profiler slows small functions down: compare its figures with each other, not with a plain run.
+    """
+    report("building the workload", None)
+    workload = build(work, venue_id(CHAIN_ID, CONTRACT))
+    drawn = beacons(work)
+    epoch, known = workload.epoch(drawn), workload.context(drawn)
+    report("building the witness", None)
+    # Once before: what is imported and compiled at first use is no part of an epoch.
+    witness = build_witness(epoch, known, CHAIN_ID, CONTRACT)
+    profiler = cProfile.Profile()
+    profiler.enable()
+    build_witness(epoch, known, CHAIN_ID, CONTRACT)
+    profiler.disable()
+    return {"tier": TIERS[witness.statement.tier].name, "witness": _functions(pstats.Stats(profiler))}
+
+
+def _functions(stats: pstats.Stats) -> list[dict[str, str | int | float]]:
+    """The functions that take most time themselves."""
+    found = []
+    for (file, line, name), (_, calls, own, whole, _) in stats.stats.items():  # type: ignore[attr-defined]
+        path = Path(file)
+        own_file = path.is_relative_to(ROOT) and "site-packages" not in path.parts
+        place = f"{path.relative_to(ROOT)}:{line} {name}" if own_file else f"{path.stem} {name}" if line else name
+        found.append({"function": place, "calls": calls, "own_seconds": own, "total_seconds": whole})
+    return sorted(found, key=lambda row: -row["own_seconds"])[:FUNCTIONS]
