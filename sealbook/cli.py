@@ -16,6 +16,7 @@ COMMANDS = {
     "inspect": "verify settled batches and epochs from L1 data alone",
     "verify": "verify an exported settlement offline",
     "prove": "prove the venue's solvency against what the contract holds",
+    "soundness": "remove constraints one at a time and show what each was for",
     "bench": "measure clearing, proving, verifying and settling",
 }
 """Words and what ``sealbook --help`` says of them."""
