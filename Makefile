@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NATIVE_SOURCES := $(wildcard proofs/prover/src/*.rs proofs/prover/src/*/*.rs) proofs/prover/Cargo.toml proofs/prover/Cargo.lock .cargo/config.toml
 
-.PHONY: setup build test check demo contracts clean
+.PHONY: setup build test check demo soundness contracts clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.ready
@@ -24,6 +24,10 @@ test: setup
 
 demo: setup
 	$(BIN)/sealbook demo
+
+# Every constraint of every program removed once; also writes the table of the page.
+soundness: setup
+	$(BIN)/sealbook soundness --write docs/soundness.md
 
 contracts:
 	npm ci --prefix contracts/toolchain

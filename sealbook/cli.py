@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": "verify an exported settlement offline",
     "prove": "prove the venue's solvency against what the contract holds",
     "evidence": "check evidence of a venue's broken promise offline",
+    "soundness": "remove constraints one at a time and show what each was for",
     "bench": "measure clearing, proving, verifying and settling",
 }
 """Words and what ``sealbook --help`` says of them."""

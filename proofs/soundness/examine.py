@@ -14,7 +14,10 @@ from .service import NoRoomError
 from .subject import Subject
 from .world import World
 
-_UNKEPT = 4
+_SHOWN = 4
+"""So many false claims are named."""
+_SEEDS = 4
+"""So often a lie is carried through anew, with other choices where there are several."""
 
 
 class Verdict(StrEnum):
@@ -57,6 +60,8 @@ class Examiner:
         for forgery in (*subject.forgeries, *subject.found()):
             for name in forgery.against:
                 self._known.setdefault(name, []).append(forgery)
+        for forgeries in self._known.values():
+            forgeries.sort(key=lambda forgery: len(forgery.together))
 
     def run(self, chosen: Sequence[Constraint] | None = None) -> Iterator[Finding]:
         """One finding for each constraint, as they come."""
@@ -82,23 +87,28 @@ class Examiner:
 
     def forged(self, constraint: Constraint, forgery: Forgery) -> World | None:
         """The forged witness if the program without the constraint accepts it and the full one does not."""
-        try:
-            removed = [constraint, *(self._by_name[name] for name in forgery.together if name != constraint.name)]
-            world = forge(self.world(forgery.epoch), removed, forgery, self.subject.claims)
-            return world if accepted(world, removed, forgery.finish) else None
-        except (NotForgedError, NoRoomError, LookupError):
-            return None
+        removed = [constraint, *(self._by_name[name] for name in forgery.together if name != constraint.name)]
+        for seed in range(_SEEDS):
+            try:
+                world = forge(self.world(forgery.epoch), removed, forgery, self.subject.claims, seed)
+                if accepted(world, removed, forgery.finish):
+                    return world
+            except (NotForgedError, NoRoomError):
+                continue
+            except LookupError:
+                return None
+        return None
 
     def world(self, name: str) -> World:
         if name not in self._worlds:
-            self._worlds[name] = self.subject.worlds[name]()
+            self._worlds[name] = (self.subject.worlds.get(name) or self.subject.forged[name])()
         return self._worlds[name]
 
     def _published(self, forgery: Forgery, world: World) -> tuple[str, ...]:
         """The public claims that differ from the honest ones."""
         honest = Counter(message.fields for message in self.world(forgery.epoch).public)
         claimed = Counter(message.fields for message in world.public)
-        return tuple(str(list(fields)) for fields in sorted((claimed - honest).elements())[:_UNKEPT])
+        return tuple(str(list(fields)) for fields in sorted((claimed - honest).elements())[:_SHOWN])
 
 
 __all__ = ["Examiner", "Finding", "Kind", "Verdict"]

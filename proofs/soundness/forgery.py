@@ -17,15 +17,16 @@ from .repair import Claims, Repair
 from .world import Cell, World, traces
 
 Trace = npt.NDArray[np.uint64]
-Finish = Callable[[Program, list[Trace]], None]
-"""A change to finished traces, for the tables that serve."""
+Finish = Callable[[World, Program, list[Trace]], None]
+"""A change to finished traces, for the tables that serve: given the world and the weakened program."""
 
 
 @dataclass(frozen=True)
 class Told:
     """A cell in which a lie is told: ``table.column``, the row, and the value, or what is added to the honest one.
 
-    A row is a number, or the columns of the same table by which the first such row is found.
+    A row is a number, or the columns by which the first such row is found. A column that each matrix has is given as
+    ``matrix/table.column``.
     """
 
     column: str
@@ -35,14 +36,17 @@ class Told:
 
     def cell(self, world: World) -> Cell:
         """Raises :class:`LookupError` where the program has no such column or row."""
-        table = self.column.split(".")[0]
-        matrix = world.program.matrix_of(table)
+        within, _, full = self.column.rpartition("/")
+        table = full.split(".")[0]
+        matrices = [m.name for m in world.program.matrices]
+        matrix = matrices.index(within) if within else world.program.matrix_of(table)
         names = world.sheets[matrix].names
-        column = names[self.column]
+        column = names[full]
         rows = world.cells[matrix]
         if isinstance(self.row, int):
             return (matrix, self.row % len(rows), column)
-        wanted = [(names[f"{table}.{name}"], value % MODULUS) for name, value in self.row.items()]
+        own = {name if "." in name else f"{table}.{name}": value for name, value in self.row.items()}
+        wanted = [(names[name], value % MODULUS) for name, value in own.items()]
         for number, row in enumerate(rows):
             if all(row[place] == value for place, value in wanted):
                 return (matrix, number, column)
@@ -68,7 +72,6 @@ class Forgery:
     together: tuple[str, ...] = ()
     silent: tuple[int, ...] = ()
     """Tags of public messages that the weakened verifier does not send."""
-    seed: int = 0
     finish: Finish | None = field(default=None, repr=False)
 
 
@@ -76,7 +79,7 @@ class NotForgedError(ValueError):
     """The lie could not be carried through: something else contradicts it."""
 
 
-def forge(honest: World, removed: Sequence[Constraint], forgery: Forgery, claims: Claims) -> World:
+def forge(honest: World, removed: Sequence[Constraint], forgery: Forgery, claims: Claims, seed: int = 0) -> World:
     """The world in which the lie is told and all else follows. Raises :class:`NotForgedError`."""
     world = honest.copy()
     world.ignore(removed)
@@ -90,7 +93,7 @@ def forge(honest: World, removed: Sequence[Constraint], forgery: Forgery, claims
         own = world.cells[matrix][row][column] if told.added else 0
         world.set(matrix, row, column, own + told.value)
         held.add(cell)
-    if not Repair(world, claims, held, random.Random(forgery.seed)).run() and forgery.finish is None:
+    if not Repair(world, claims, held, random.Random(seed)).run() and forgery.finish is None:
         raise NotForgedError(forgery.name)
     return world
 
@@ -98,11 +101,12 @@ def forge(honest: World, removed: Sequence[Constraint], forgery: Forgery, claims
 def accepted(world: World, removed: Sequence[Constraint], finish: Finish | None = None) -> bool:
     """Whether the weakened program accepts the finished traces, and the full program refuses them."""
     made = traces(world)
+    weak = weakened(world.program, removed)
     if finish is not None:
-        finish(world.program, made)
+        finish(world, weak, made)
     buses = [bus.name for bus in world.program.buses]
     public = [(buses.index(message.bus), message.fields) for message in world.public]
-    if check(weakened(world.program, removed).tape, made, public, 1):
+    if check(weak.tape, made, public, 1):
         return False
     return bool(check(world.program.tape, made, public, 1))
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ..dsl import Matrix
+from ..dsl import Assert, Matrix
 from ..expression import Op
 from ..tape import BLIND, Program
 
@@ -44,7 +44,7 @@ def constraints(program: Program) -> tuple[Constraint, ...]:
     found: list[Constraint] = []
     seen: Counter[str] = Counter()
     for number, matrix in enumerate(program.matrices):
-        labels = [(a.label, _kind(matrix, a.expression.index), False) for a in matrix.asserts]
+        labels = [(a.label, _kind(matrix, a.expression.index), _switches_blinding(a)) for a in matrix.asserts]
         labels += [(m.label, Kind.MESSAGE, m.bus == BLIND) for m in matrix.messages]
         for index, (label, kind, blinding) in enumerate(labels):
             place = index - len(matrix.asserts) if kind is Kind.MESSAGE else index
@@ -53,6 +53,11 @@ def constraints(program: Program) -> tuple[Constraint, ...]:
             numbered = name if seen[name] == 1 else f"{name} ({seen[name]})"
             found.append(Constraint(numbered, kind, number, place, blinding))
     return tuple(found)
+
+
+def _switches_blinding(constraint: Assert) -> bool:
+    """Whether an assert is there so that a matrix cannot leave out its blinding messages, or send more of them."""
+    return constraint.label.startswith(f"{END_TABLE}: ")
 
 
 def weakened(program: Program, removed: Iterable[Constraint]) -> Program:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..expression import MODULUS
+from ..tape import BLIND
 from .world import Broken, Cell, Public, Unbalanced, World, true_hash
 
 _HOPELESS = 150
@@ -87,8 +88,8 @@ class Repair:
         node = matrix.asserts[broken.index].expression.index
         return self._solve(broken.matrix, broken.row, node, 0)
 
-    def _solve(self, matrix: int, row: int, node: int, target: int) -> bool:
-        """Change one input of a node so that it takes a value."""
+    def _solve(self, matrix: int, row: int, node: int, target: int, counting: bool = False) -> bool:
+        """Change one input of a node so that it takes a value; what counts messages only if that is the point."""
         world, sheet = self.world, self.world.sheets[matrix]
         height = len(world.cells[matrix])
         places = [
@@ -97,7 +98,7 @@ class Repair:
             for stamp in [self.stamps.get((matrix, (row + following) % height, column), 0)]
             if (matrix, (row + following) % height, column) not in self.held
             and column not in sheet.derived
-            and column not in flags(world, matrix)
+            and (counting or column not in flags(world, matrix))
             and self.changes[(matrix, (row + following) % height, column)] < _OFTEN
         ]
         for _, _, cell in sorted(places):
@@ -152,10 +153,24 @@ class Repair:
             if place is not None and self.world.public[place].claim:
                 self.world.drop_public(place)
                 return True
+        if any(self._mend_count(item) for item in items):
+            return True
         for item in under:
             claim = self.claims(item.bus, item.fields)
             if claim is not None:
                 self.world.add_public(claim)
+                return True
+        return False
+
+    def _mend_count(self, item: Unbalanced) -> bool:
+        """Send or take as often as it takes, where a count is a column that nothing keeps at 0 or 1."""
+        for matrix, row, index, count in self.world.senders(item):
+            sheet = self.world.sheets[matrix]
+            message = sheet.matrix.messages[index]
+            if len(sheet.cone(message.count.index)) > 1:
+                continue
+            wanted = abs(count) + (item.count if message.sign else -item.count)
+            if self._solve(matrix, row, message.count.index, wanted % MODULUS, counting=True):
                 return True
         return False
 
@@ -227,16 +242,13 @@ def _distance(a: Unbalanced, b: Unbalanced) -> int:
 
 
 def flags(world: World, matrix: int) -> frozenset[int]:
-    """Columns that an assert of their own keeps at 0 or 1."""
+    """Columns that an assert of their own keeps at 0 or 1, or that count messages."""
     sheet = world.sheets[matrix]
     known: frozenset[int] | None = getattr(sheet, "flags", None)
     if known is None:
-        known = frozenset(
-            next(iter(cone))[1]
-            for a in sheet.matrix.asserts
-            if a.label.endswith("is a flag")
-            for cone in [sheet.cone(a.expression.index)]
-            if len(cone) == 1
-        )
+        alone = [sheet.cone(a.expression.index) for a in sheet.matrix.asserts if a.label.endswith("is a flag")]
+        counts = [sheet.cone(m.count.index) for m in sheet.matrix.messages if m.weight and m.bus != BLIND]
+        own = {next(iter(cone))[1] for cone in alone if len(cone) == 1}
+        known = frozenset(own | {column for cone in counts for _, column in cone if column not in sheet.derived})
         sheet.flags = known  # type: ignore[attr-defined]
     return known

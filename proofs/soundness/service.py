@@ -132,14 +132,30 @@ def _serve_ranges(
         trace[row, place["wide"]] = wide
         trace[row, place["multiplicity"]] = count % MODULUS
         for i, column in enumerate(parts):
-            digit = (value >> (12 * i)) & (_LIMBS - 1) if wide or i < 3 else 0
+            digit = (value >> (12 * i)) & (_LIMBS - 1) if i < 5 else value >> 60
             trace[row, column] = digit
             if i in looked:
                 counts[0] -= 1
-                counts[digit] += 1
-        if "bit60" in place and wide:
-            trace[row, place["bit60"]], trace[row, place["bit61"]] = value >> 60 & 1, value >> 61 & 1
+                counts[min(digit, _LIMBS - 1)] += 1
     trace[:_LIMBS, place["counter.multiplicity"]] = [int(c) % MODULUS for c in counts]
+
+
+def recount(program: Program, trace: Trace, asked: Mapping[tuple[str, tuple[int, ...]], int]) -> None:
+    """Count anew how often each number of the counter is asked for, by the limbs in ``trace`` and directly."""
+    matrix = program.matrix_of("limbs")
+    place = _own(program, matrix, "limbs")
+    wanted: dict[int, int] = {}
+    for (bus, fields), count in asked.items():
+        if bus == "range" and fields[0] == Bits.LIMB:
+            wanted[fields[1]] = wanted.get(fields[1], 0) + count
+    for i in _looked_up(program, matrix):
+        for value in trace[:, place[f"limb{i}"]].tolist():
+            wanted[value] = wanted.get(value, 0) + 1
+    counters = trace[:, place["counter"]].tolist()
+    trace[:, place["counter.multiplicity"]] = 0
+    for value, count in wanted.items():
+        if value in counters:
+            trace[counters.index(value), place["counter.multiplicity"]] = count % MODULUS
 
 
 def _looked_up(program: Program, matrix: int) -> frozenset[int]:

@@ -20,13 +20,14 @@ from .world import World
 class Subject:
     """A program under examination.
 
-    ``worlds`` builds an honest witness by name, ``forgeries`` are written by hand, ``recipes`` names a file of those
+    ``worlds`` builds an honest witness by name, ``forged`` one that lies already, ``forgeries`` are written by hand, ``recipes`` names a file of those
     that the search has found, ``claims`` tells which public messages a liar may add.
     """
 
     name: str
     program: Callable[[], Program]
     worlds: Mapping[str, Callable[[], World]]
+    forged: Mapping[str, Callable[[], World]]
     claims: Claims
     forgeries: Sequence[Forgery]
     recipes: Path

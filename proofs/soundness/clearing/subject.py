@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from commitments.bundle import Entry, Kind
-
 from ...statement.buses import PUBLIC, Tag
 from ...statement.program import clearing_program
+from ...statement.witness.draft import EpochTooLarge
 from ...statement.witness.execute import execute
 from ...statement.witness.inputs import EpochInput
 from ..subject import Subject
 from ..world import Public, World
-from .core import book, honest, venue
+from .core import ATTACKS, Forged, honest
+from .epochs import STARTS, two_batches
+from .exchanges import exchanges
+from .forgeries import FORGERIES
+from .lies import AUCTION, REQUESTS
 from .scenario import public_messages
+from .serving import LIMBS, registers
 
 _CLAIMS: Final = (Tag.MISSING, Tag.BALANCE, Tag.WITHDRAWAL)
 _ALL: Final = frozenset(range(1, PUBLIC.width))
@@ -36,39 +40,52 @@ def claims(bus: str, fields: tuple[int, ...]) -> Public | None:
     return Public(bus, fields, _ALL, claim=True)
 
 
-def world(epoch: EpochInput, heights: Sequence[int] = (10, 12, 6)) -> World:
-    """An honest witness in small heights, evaluated. Raises :class:`EpochTooLarge` if it does not fit."""
+def world(epoch: EpochInput) -> World:
+    """An honest witness, evaluated."""
     done = execute(epoch)
-    _, traces = done.draft.traces(heights)
+    return _world((done, public_messages(epoch, done, done)))
+
+
+def _world(forged: Forged, limbs: int = 12) -> World:
+    """The witness of an execution in the least heights that hold it."""
+    execution, messages = forged
+    for height in (6, 7, 8):
+        try:
+            _, traces = execution.draft.traces((10 if height == 6 else 11, limbs, height))
+        except EpochTooLarge:
+            continue
+        break
     public = [
         Public(PUBLIC.name, fields, _FREE.get(Tag(fields[0]), frozenset()), fields[0] in _CLAIMS)
-        for _, fields in public_messages(epoch, done, done)
+        for _, fields in messages
     ]
     made = World(clearing_program(), traces, public)
     made.start()
     return made
 
 
-def two_batches() -> EpochInput:
-    """Deposits, a new key, a missing reveal, trades in two batches with pressure on different sides."""
-    made = venue()
-    queue = [made.deposit(2, 0, 500), made.key(20), made.deposit(3, 1, 70)]
-    first = made.batch(0, book(), queue=queue)
-    first = replace(first, leaves=[first.leaves[0], made.missing(first.leaves[1]), *first.leaves[2:]])
-    bundles = [(Entry(Kind.BUY, 0, 103, 9),), (Entry(Kind.SELL, 0, 97, 5), Entry(Kind.SELL, 1, 1011, 4))]
-    return made.epoch([first, made.batch(1, bundles, queue=[made.deposit(4, 2, 33)])])
-
-
+_ATTACKS: Final = {a.name: a.build for a in ATTACKS}
 WORLDS: Final[dict[str, Callable[[], World]]] = {
     "book": lambda: world(honest()),
-    "two batches": lambda: world(two_batches(), (10, 12, 7)),
+    "two batches": lambda: world(two_batches()),
 }
+"""Honest witnesses."""
+FORGED: Final[dict[str, Callable[[], World]]] = {
+    **{name: partial(lambda build: _world(build()), build) for name, build in _ATTACKS.items()},
+    **{name: partial(lambda build: _world(build()), build) for name, build in STARTS.items()},
+    **{
+        f"{name}, high": partial(lambda build: _world(build(), 13), _ATTACKS[name])
+        for name in ("price_below_the_band", "balance_of_63_bits")
+    },
+}
+"""Witnesses in which a lie has been told and the rest recomputed: those of the attacks, and some for range checks."""
 
 CLEARING: Final = Subject(
     "clearing",
     clearing_program,
     WORLDS,
+    FORGED,
     claims,
-    (),
+    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *AUCTION, *exchanges()),
     Path(__file__).with_name("recipes.json"),
 )

@@ -1,0 +1,1 @@
+"""The suite of forged witnesses against the solvency program."""

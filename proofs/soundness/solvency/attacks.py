@@ -1,0 +1,379 @@
+"""Forged witnesses of solvency. All else is recomputed honestly: each fails for the reason it was written for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from commitments.hashing import compress, empty_roots
+from commitments.state import balance_leaf, balance_slot, leaf_index
+from commitments.types import MODULUS, STATE_DEPTH, Digest
+
+from ...filler import Filler, Row
+from ...prover_api import Trace
+from ...solvency.program import solvency_program
+from ...solvency.public import Claim
+from ...solvency.witness import add_leaves, add_walk, draft
+from .scenario import ASSETS, OWED, Forged, honest, state
+
+LEAF, NODE = STATE_DEPTH, STATE_DEPTH - 1
+
+
+@dataclass(frozen=True)
+class Attack:
+    """``false``: what the claim says that is not so."""
+
+    name: str
+    false: str
+    build: Callable[[], Forged]
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(false: str) -> Callable[[Callable[[], Forged]], Callable[[], Forged]]:
+    def register(build: Callable[[], Forged]) -> Callable[[], Forged]:
+        ATTACKS.append(Attack(build.__name__, false, build))
+        return build
+
+    return register
+
+
+# -- helpers
+
+
+def owed(forgery: Forged, *changes: tuple[int, int]) -> Forged:
+    """The same rows, with other liabilities claimed: (asset, units more or less)."""
+    sums = list(forgery.claim.liabilities)
+    for asset, more in changes:
+        sums[asset] += more
+    return replace(forgery, claim=Claim(forgery.claim.root, tuple(sums)))
+
+
+def leaf_rows(rows: Filler) -> list[Row]:
+    return rows.rows["leaves"]
+
+
+def number(row: Row, name: str) -> int:
+    value = row[name]
+    assert isinstance(value, int)
+    return value
+
+
+def balance_row(rows: Filler, account: int, asset: int) -> Row:
+    return next(r for r in leaf_rows(rows) if r.get("money") and (r["account"], r["asset"]) == (account, asset))
+
+
+def resummed(rows: Filler) -> None:
+    """Recompute the running sums of the balances as the rows stand."""
+    total = 0
+    for row in leaf_rows(rows):
+        if row.get("money"):
+            leaf = row["leaf"]
+            assert not isinstance(leaf, int)
+            total = (total + leaf[0]) % MODULUS
+            row["total"] = total
+            if row.get("closes"):
+                total = 0
+
+
+def without(rows: Filler, row: Row) -> None:
+    """Take a balance out of its sum; the one before closes the sum if it did."""
+    place = leaf_rows(rows).index(row)
+    if row.get("closes"):
+        leaf_rows(rows)[place - 1]["closes"] = 1
+    del leaf_rows(rows)[place]
+    resummed(rows)
+
+
+def recounted(leaves: dict[int, Digest], counted: dict[int, Digest], claim: Claim) -> Forged:
+    """The walk over one set of leaves, the sums over another."""
+    _, rows = draft(leaves, ASSETS)
+    rows.rows["leaves"] = []
+    add_leaves(rows, counted)
+    return Forged(claim, rows)
+
+
+def walk_row(rows: Filler, level: int, index: int) -> Row:
+    return next(r for r in rows.rows["walk"] if r.get("opened") and (r["level"], r["index"]) == (level, index))
+
+
+def last(rows: Filler) -> Row:
+    return next(row for row in leaf_rows(rows) if row.get("closes"))
+
+
+# -- what is left out, or counted twice
+
+
+@attack("asset 1 owes 20,079, not 20,002: the fee account's balance was left out")
+def a_balance_left_out() -> Forged:
+    forged = honest()
+    without(forged.rows, balance_row(forged.rows, 0, 1))
+    return owed(forged, (1, -77))
+
+
+@attack("asset 0 owes 400 less: a balance was counted twice, for instance to hide that another is missing")
+def a_balance_counted_twice() -> Forged:
+    forged = honest()
+    row = balance_row(forged.rows, 3, 0)
+    leaf_rows(forged.rows).insert(leaf_rows(forged.rows).index(row), dict(row))
+    resummed(forged.rows)
+    return owed(forged, (0, 400))
+
+
+@attack("asset 0: one balance counted twice in the place of another of the same size")
+def a_balance_in_the_place_of_another() -> Forged:
+    leaves = state() | {leaf_index(9, balance_slot(0)): balance_leaf(400)}
+    claim, rows = draft(leaves, ASSETS)
+    balance_row(rows, 9, 0)["account"] = 3
+    return Forged(claim, rows)
+
+
+@attack("account 9 owns balances: its subtree is claimed to be empty")
+def a_subtree_claimed_empty() -> Forged:
+    forged = honest()
+    walk, hashes = forged.rows.rows["walk"], forged.rows.rows["hash"]
+    level, index = STATE_DEPTH - 4, 9
+    parent = walk_row(forged.rows, level - 1, index >> 1)
+    parent["right_live"] = 0
+    empties = next(r for r in walk if r.get("empty") and r["level"] == level)
+    empties["asked"] = number(empties, "asked") + 1
+    below = [r for r in walk if r.get("opened") and number(r, "level") >= level]
+    below = [r for r in below if number(r, "index") >> (number(r, "level") - level) == index]
+    asked = dict.fromkeys(range(STATE_DEPTH + 1), 0)
+    for row in below:
+        place = walk.index(row)
+        asked[number(row, "level") + 1] += 2 - number(row, "left_live") - number(row, "right_live")
+        del walk[place], hashes[place]
+    for row in walk:
+        if row.get("empty"):
+            row["asked"] = number(row, "asked") - asked[number(row, "level")]
+    walk[0]["zeros"] = number(walk[0], "zeros") - asked[STATE_DEPTH]
+    for row in [r for r in leaf_rows(forged.rows) if r["account"] == 9]:
+        if row.get("money"):
+            without(forged.rows, row)
+        else:
+            leaf_rows(forged.rows).remove(row)
+    return owed(forged, (0, -1), (1, -2), (2, -(2**61 - 4)))
+
+
+@attack("a leaf that is not zero is claimed to be zero")
+def a_leaf_claimed_zero() -> Forged:
+    forged = honest()
+    index = leaf_index(3, balance_slot(2))
+    parent = walk_row(forged.rows, NODE, index >> 1)
+    parent["right_live" if index & 1 else "left_live"] = 0
+    walk = forged.rows.rows["walk"]
+    walk[0]["zeros"] = number(walk[0], "zeros") + 1
+    without(forged.rows, balance_row(forged.rows, 3, 2))
+    return owed(forged, (2, -3))
+
+
+@attack("an empty row vouches for a node that is not empty: it asks for nothing below")
+def an_empty_row_that_asks_nothing() -> Forged:
+    forged = honest()
+    index = leaf_index(3, balance_slot(2)) >> 1
+    row = walk_row(forged.rows, NODE, index)
+    place = forged.rows.rows["walk"].index(row)
+    row.clear()
+    row.update(level=NODE, asked=1)
+    above = walk_row(forged.rows, NODE - 1, index >> 1)
+    above["right_live" if index & 1 else "left_live"] = 0
+    assert forged.rows.rows["walk"][place] is row
+    without(forged.rows, balance_row(forged.rows, 3, 2))
+    if index == leaf_index(3, balance_slot(0)) >> 1:
+        raise AssertionError("the node holds only the balance of asset 2")
+    return owed(forged, (2, -3))
+
+
+@attack("an empty row stops the walk at a level below the leaves")
+def an_empty_key_below_the_leaves() -> Forged:
+    """A key root is a hash: an account whose key root is that of an empty tree lets the walk go on below it."""
+    empty = empty_roots(STATE_DEPTH)
+    leaves = state() | {leaf_index(9, 0): empty[2]}
+    claim, rows = draft(leaves, ASSETS)
+    row = next(r for r in leaf_rows(rows) if r.get("other") and r["account"] == 9)
+    leaf_rows(rows).remove(row)
+    index = leaf_index(9, 0)
+    rows.add("walk", opened=1, level=LEAF, index=index)
+    rows.add("hash", **{"in": (*empty[1], *empty[1])})
+    rows.add("walk", empty=1, level=LEAF + 1, asked=2)
+    rows.add("hash", **{"in": (*empty[0], *empty[0])})
+    return Forged(claim, rows)
+
+
+# -- under which asset, and how much
+
+
+@attack("a balance of asset 1 stands in the sum of asset 0")
+def a_balance_under_another_asset() -> Forged:
+    forged = honest()
+    row = balance_row(forged.rows, 9, 1)
+    rows = leaf_rows(forged.rows)
+    place = rows.index(row)
+    rows[place - 1]["closes"] = 1
+    del rows[place]
+    row = {**row, "asset": 0, "closes": 0}
+    rows.insert(0, row)
+    resummed(forged.rows)
+    return owed(forged, (0, 2), (1, -2))
+
+
+@attack("a balance is shifted to a neighbouring slot by an account that is no integer")
+def an_account_that_is_a_fraction() -> Forged:
+    forged = a_balance_under_another_asset()
+    row = leaf_rows(forged.rows)[0]
+    row["account"] = (9 * 16 + 1) * pow(16, -1, MODULUS)
+    return forged
+
+
+@attack("a balance is called a key, which is not money")
+def a_balance_called_a_key() -> Forged:
+    forged = honest()
+    row = balance_row(forged.rows, 3, 0)
+    without(forged.rows, row)
+    leaf_rows(forged.rows).append({"other": 1, "account": 3, "asset": 2, "leaf": row["leaf"]})
+    return owed(forged, (0, -400))
+
+
+@attack("a run mixes two assets")
+def a_run_of_two_assets() -> Forged:
+    """Asset 0's sum is not closed: asset 1's run closes both under its own number."""
+    forged = honest()
+    last(forged.rows)["closes"] = 0
+    resummed(forged.rows)
+    return owed(forged, (0, -forged.claim.liabilities[0]), (1, forged.claim.liabilities[0]))
+
+
+@attack("a sum starts anew in the middle")
+def a_sum_that_starts_anew() -> Forged:
+    forged = honest()
+    row = balance_row(forged.rows, 3, 0)
+    place = leaf_rows(forged.rows).index(row)
+    leaf_rows(forged.rows)[place]["total"] = 400
+    leaf_rows(forged.rows)[place + 1]["total"] = 401
+    return owed(forged, (0, -1_005))
+
+
+@attack("a sum does not start at its first balance")
+def a_sum_that_starts_below() -> Forged:
+    forged = honest()
+    for row in leaf_rows(forged.rows):
+        if row.get("money") and row["asset"] == 0:
+            row["total"] = number(row, "total") - 4
+    return owed(forged, (0, -4))
+
+
+@attack("a run ends without a claim, behind padding that carries on")
+def a_sum_that_is_never_closed() -> Forged:
+    forged = honest()
+    row = next(r for r in leaf_rows(forged.rows) if r.get("closes") and r["asset"] == 2)
+    row["closes"] = 0
+    return owed(forged, (2, -forged.claim.liabilities[2]))
+
+
+@attack("the liabilities are one unit too low")
+def liabilities_one_too_low() -> Forged:
+    return owed(honest(), (1, -1))
+
+
+@attack("the liabilities are one unit too high")
+def liabilities_one_too_high() -> Forged:
+    return owed(honest(), (1, 1))
+
+
+@attack("a sum of balances wraps around the field")
+def a_wrapped_sum() -> Forged:
+    """Three balances of 2^62 - 1 and a remainder, each in its range: the field's sum is 10."""
+    most = 2**62 - 1
+    leaves = state()
+    sums = [most, most, most, MODULUS - 3 * most + 10]
+    for number, units in enumerate(sums):
+        leaves[leaf_index(20 + number, balance_slot(1))] = balance_leaf(units)
+    return _unchecked(leaves, (0, 20_079 + sum(sums) % MODULUS, 0))
+
+
+@attack("a balance is negative: p - 5 units")
+def a_negative_balance() -> Forged:
+    return _unchecked(state() | {leaf_index(20, balance_slot(0)): (MODULUS - 5, 0, 0, 0)}, (1_401, 0, 0))
+
+
+@attack("a balance is larger than 2^62")
+def a_balance_beyond_the_range() -> Forged:
+    """It lies between two that make the field's sums small again."""
+    leaves = state()
+    leaves[leaf_index(20, balance_slot(0))] = (2**62 + 9, 0, 0, 0)
+    leaves[leaf_index(21, balance_slot(0))] = (MODULUS - 2**62 - 9, 0, 0, 0)
+    return _unchecked(leaves, (1_406, 0, 0))
+
+
+def _unchecked(leaves: dict[int, Digest], known: tuple[int, int, int]) -> Forged:
+    """Rows of leaves that are no state. ``known``: sums of the assets that differ from those of the small state."""
+    rows = Filler(solvency_program())
+    root = add_walk(rows, leaves)
+    add_leaves(rows, leaves)
+    resummed(rows)
+    sums = tuple(new or old for new, old in zip(known, OWED, strict=True))
+    return Forged(Claim(root, sums), rows)
+
+
+@attack("a balance has a second element, which the sum does not see")
+def a_balance_of_two_numbers() -> Forged:
+    leaves: dict[int, Digest] = state() | {leaf_index(20, balance_slot(0)): (5, 6, 0, 0)}
+    return _unchecked(leaves, (1_411, 0, 0))
+
+
+# -- the root, and the walk
+
+
+@attack("the root is that of an earlier state")
+def a_stale_root() -> Forged:
+    forged = honest()
+    before = dict(state())
+    before[leaf_index(2, balance_slot(0))] = balance_leaf(7)
+    claim, _ = draft(before, ASSETS)
+    return replace(forged, claim=Claim(claim.root, forged.claim.liabilities))
+
+
+@attack("a node is not the hash of its children")
+def a_node_that_is_no_hash() -> Forged:
+    """A register of the permutation is changed; the row above is made to ask for what comes out."""
+    forged = honest()
+
+    def tamper(traces: list[Trace]) -> None:
+        traces[0][3, 20] ^= 1
+
+    return replace(forged, tamper=tamper)
+
+
+@attack("live children of a row that nobody asked for: balances from nowhere")
+def a_root_of_its_own() -> Forged:
+    """Balances of another tree are added to the sums, so that what is missing elsewhere would not show."""
+    forged = honest()
+    leaf = balance_leaf(77)
+    rows = forged.rows
+    rows.add("walk", level=NODE, index=12 * 8 + 1, left_live=1)
+    rows.add("hash", **{"in": (*leaf, 0, 0, 0, 0)})
+    assert compress(leaf, (0, 0, 0, 0)) != leaf
+    rows.rows["leaves"].insert(0, {"money": 1, "account": 12, "asset": 0, "leaf": leaf})
+    resummed(rows)
+    return owed(forged, (0, 77))
+
+
+@attack("a leaf stands in the sums that no walk found")
+def a_leaf_that_nobody_asked_for() -> Forged:
+    leaves = state()
+    counted = leaves | {leaf_index(30, balance_slot(0)): balance_leaf(50)}
+    claim, _ = draft(leaves, ASSETS)
+    return recounted(leaves, counted, Claim(claim.root, (claim.liabilities[0] + 50, *claim.liabilities[1:])))
+
+
+@attack("a row is counted half: flags that are neither 0 nor 1")
+def a_half_balance() -> Forged:
+    """`money` 1/2 twice takes the leaf once, and each joins the sum with half of what it says."""
+    forged = honest()
+    row = balance_row(forged.rows, 3, 0)
+    row["money"] = pow(2, -1, MODULUS)
+    leaf_rows(forged.rows).insert(leaf_rows(forged.rows).index(row), dict(row))
+    resummed(forged.rows)
+    return owed(forged, (0, 400))
