@@ -161,6 +161,10 @@ class RemoteClient:
         """As :meth:`client.client.Client.replace`."""
         return await self._place(orders, True, check_balance, valid_for_batch, within)
 
+    async def quote(self, ladder: Sequence[Instruction], *, within: float = 60.0) -> Commitment:
+        """As :meth:`client.client.Client.quote`."""
+        return await self.replace(ladder, check_balance=False, within=within)
+
     async def withdraw(self, asset: int | str, amount: Number, *, within: float = 60.0) -> OrderHandle:
         """As :meth:`client.client.Client.withdraw`."""
         (handle,) = await self.commit([withdrawal(asset, amount)], within=within)

@@ -17,13 +17,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from client.client import Client
 from client.errors import InputError, SealbookError
 from client.keys import Keys
 from client.remote.server import serving
 from client.signers import KeystoreSigner
 
 from ..logs import set_up
+from ..sdk import Client
 
 log = logging.getLogger("sealbook.agent")
 _PREFIX: Final = "SEALBOOK_"
