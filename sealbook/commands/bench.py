@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from proofs.params import MAX_ENTRIES
+from proofs.params import MAX_ENTRIES, PROFILES
 
 from ..bench.gas_table import print_profile
 from ..bench.process import Report, run_isolated
@@ -66,6 +66,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 action="store_true",
                 help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
             )
+            proofs = "compact" if name == "settle" else "fast"
+            job.add_argument(
+                "--proofs",
+                choices=sorted(PROFILES),
+                default=proofs,
+                help=f"proof parameters: fast spares the prover, compact the bytes on L1 (default {proofs})",
+            )
         if name == "settle":
             job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
         if name == "prove":
@@ -103,6 +110,8 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
 
         figures = _job(args, report)
     work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
+    if hasattr(args, "proofs"):
+        work["proofs"] = args.proofs
     if getattr(args, "worst", False):
         work["orders"] = MAX_ENTRIES
     return {"job": args.job, **work, **figures, "cpus": os.cpu_count(), "machine": platform.machine()}
@@ -118,7 +127,7 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 
-    work = Work(args.bundles, args.orders, args.batches, args.worst)
+    work = Work(args.bundles, args.orders, args.batches, args.worst, args.proofs)
     work.check()
     if args.job == "settle":
         from ..bench.settle import settle_job
