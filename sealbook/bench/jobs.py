@@ -85,7 +85,7 @@ def proven_epoch(report: Report, workload: Workload, beacons: list[bytes], chain
     epoch, known = workload.epoch(beacons), workload.context(beacons)
     report("building the witness", None)
     start = time.perf_counter()
-    witness: Witness = build_witness(epoch, known, chain_id, contract)
+    witness: Witness = build_witness(epoch, known, chain_id, contract, profile=workload.work.proofs)
     middle = time.perf_counter()
     proof = _polled(report, lambda: prove(witness))
     end = time.perf_counter()

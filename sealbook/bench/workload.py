@@ -50,6 +50,8 @@ class Work:
     batches: int = 1
     worst: bool = False
     """Instead of ``orders``: the most that users can put into a batch, on a venue of eight assets."""
+    proofs: str = "fast"
+    """The proof parameters, one of :data:`proofs.params.PROFILES`."""
 
     @property
     def assets(self) -> int:

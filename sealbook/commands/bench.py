@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from proofs.params import MAX_ENTRIES
+from proofs.params import MAX_ENTRIES, PROFILES
 
 from ..bench.gas_table import print_profile
 from ..bench.process import Report, run_isolated
@@ -74,6 +74,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 action="store_true",
                 help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
             )
+            proofs = "compact" if name == "settle" else "fast"
+            job.add_argument(
+                "--proofs",
+                choices=sorted(PROFILES),
+                default=proofs,
+                help=f"proof parameters: fast spares the prover, compact the bytes on L1 (default {proofs})",
+            )
         if name == "settle":
             job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
         if name == "prove":
@@ -114,6 +121,8 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
     if args.job == "load":
         return {"job": args.job, **figures, **machine}
     work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
+    if hasattr(args, "proofs"):
+        work["proofs"] = args.proofs
     if getattr(args, "worst", False):
         work["orders"] = MAX_ENTRIES
     return {"job": args.job, **work, **figures, **machine}
@@ -133,7 +142,7 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 
-    work = Work(args.bundles, args.orders, args.batches, args.worst)
+    work = Work(args.bundles, args.orders, args.batches, args.worst, args.proofs)
     work.check()
     if args.job == "settle":
         from ..bench.settle import settle_job
