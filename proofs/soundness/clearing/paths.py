@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from commitments.bundle import Entry, Kind
-from commitments.types import Digest
+from commitments.hashing import compress_all
+from commitments.types import ZERO, Digest
 from proofs.expression import MODULUS
 from proofs.params import KEY_DEPTH, STATE_DEPTH
 from proofs.statement.buses import LEVEL, Phase
 from proofs.statement.witness.draft import Row
 from proofs.statement.witness.execute import Execution, execute
-from proofs.statement.witness.inputs import EpochInput, OpenedLeaf
+from proofs.statement.witness.forest import key_paths
+from proofs.statement.witness.inputs import EpochInput, Leaf, OpenedLeaf
 from proofs.statement.witness.memory import time
 
 from .core import Admitting, Forged, attack, book, honest, venue
@@ -165,3 +169,44 @@ def balance_under_an_alias_of_its_address() -> Forged:
     row.update(account=row["account"] - pow(16, -1, MODULUS), asset=row["asset"] + 1, new=(10**9, 0, 0, 0))
     forged.balances = [(2, 0, 10**9) if b[:2] == (2, 0) else b for b in forged.balances]
     return forged, public_messages(epoch, forged, execute(epoch))
+
+
+@attack(7)
+def old_root_that_is_no_hash_of_its_children() -> Forged:
+    """The epoch runs on a state in which account 2 is rich; its root is said to be L1's."""
+    rich, poor = venue(balances={2: (10**9, 0, 0)}), venue(balances={2: (100, 0, 0)})
+    sealed = poor.epoch([poor.batch(0, book())])
+    forged, known = execute(rich.epoch([rich.batch(0, book())])), execute(sealed)
+    _top(forged)["old"] = known.old_root
+    return forged, public_messages(sealed, forged, known)
+
+
+@attack(3)
+def key_node_that_is_half_a_state_node() -> Forged:
+    """With 37/2 for `state` a node has a key node's tag, and vouches for its children under the children of the root.
+
+    The root is compress(account 2's root, account 9's root): the key that account 9 has made so serves account 2.
+    """
+    made = venue()
+    victim, position = made.key_trees[2].node(0, 0), 1 << (KEY_DEPTH - 1)
+    secrets = [made.digest(), made.digest()]
+    leaves = compress_all(secrets, [(1, made.parameters.venue, FIRST_BATCH, 0)] * 2)
+    path = [leaves[1], *[ZERO] * (KEY_DEPTH - 2), victim]
+    blocks = key_paths(
+        np.array(leaves[:1], dtype=np.uint64), np.array([position], dtype=np.uint64), np.array([path], dtype=np.uint64)
+    )
+    own: Digest = tuple(int(x) for x in blocks[-1]["new_right"][0])  # type: ignore[assignment]
+    made.state.set({16 * 9: own})
+    first, *others = made.batch(0, book()).leaves
+    last = made.leaf(0, 9, [Entry(Kind.BUY, 0, 95, 1)])
+    assert isinstance(first, OpenedLeaf)
+    opened: list[Leaf] = [replace(first, secret=secrets[0], key_position=position, key_path=tuple(path))]
+    theirs = (leaves[0], *path[1:])
+    opened += [*others, replace(last, secret=secrets[1], key_position=position + 1, key_path=theirs)]
+    epoch = made.epoch([replace(made.batch(0, []), leaves=opened)])
+    forged = execute(epoch)
+    rows = _path(forged, compress_all([victim], [own])[0])
+    half = 37 * pow(2, -1, MODULUS)
+    rows[0].update(state=half, key=0, old_left=victim, old_right=own, left=1, right=1)
+    rows[1]["left"] = half
+    return forged, public_messages(epoch, forged, forged)
