@@ -25,6 +25,8 @@ _ATTACKED: Final = {
     "orders: fill": "better_order_not_filled_in_full",
     "orders: orders in the order of their entries": "rationing_in_another_order",
     "orders: rounded down": "rationing_off_by_one_lot",
+    "nodes: hash before": "old_root_that_is_no_hash_of_its_children",
+    "nodes: state is a flag": "key_node_that_is_half_a_state_node",
     "cells: a balance has 62 bits": "balance_of_63_bits",
     "bundles: whether the miss fee is covered": "cover_one_unit_short_granted",
 }

@@ -34,9 +34,9 @@ from .core import (
 from .scenario import public_messages
 
 
-def _recompute(forged: Execution, level: int, index: int) -> None:
+def recompute_state(forged: Execution, level: int, index: int) -> None:
     """Recompute the state's new hashes from the parent of (level, index) up to the root."""
-    state = [r for r in forged.draft.rows["nodes"] if r["place"] % LEVEL == 0]
+    state = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] % LEVEL == 0]
     rows = {(r["place"] // LEVEL, r["index"]): r for r in state}
     while level:
         child = rows[(level, index)]["new"]
@@ -56,7 +56,7 @@ def untouched_child_changed() -> Forged:
     row = next(r for r in rows if r["left"] and not r["right"])
     row["new_right"] = (1_000_000, 0, 0, 0)
     row["new"] = compress_all([row["new_left"]], [row["new_right"]])[0]
-    _recompute(forged, 23, row["index"])
+    recompute_state(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
@@ -68,7 +68,7 @@ def change_hidden_by_a_node_that_stays() -> Forged:
     rows = [r for r in forged.draft.rows["nodes"] if r["state"] and r["place"] == 23 * LEVEL]
     row = next(r for r in rows if r["old"] != r["new"])
     row["new_left"], row["new_right"], row["new"] = row["old_left"], row["old_right"], row["old"]
-    _recompute(forged, 23, row["index"])
+    recompute_state(forged, 23, row["index"])
     return forged, public_messages(epoch, forged, execute(epoch))
 
 
