@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
-__all__ = ["bars", "svg"]
+from ..errors import BenchError
+
+__all__ = ["bars", "svg", "write_plot"]
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _WIDTH, _HEIGHT, _GAP = 640, 180, 50
@@ -43,3 +46,11 @@ def svg(plots: Sequence[tuple[str, str, Sequence[float]]]) -> str:
             f'<polyline points="{points}" fill="none" stroke="#1668c7" stroke-width="2"/>',
         ]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def write_plot(path: Path, image: str) -> None:
+    """Write an image. Raises :class:`BenchError`."""
+    try:
+        path.write_text(image, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}") from None

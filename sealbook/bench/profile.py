@@ -1,4 +1,4 @@
-"""Where the time of building one epoch's witness goes."""
+"""Where the time of building one epoch's witness goes, and that of proving it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from commitments.venue import venue_id
+from proofs import prover_api
 from proofs.params import TIERS
-from proofs.statement.settlement import build_witness
+from proofs.statement.settlement import build_witness, prove
 
 from .jobs import CHAIN_ID, CONTRACT, beacons
 from .process import Report
@@ -23,7 +24,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def profile_job(report: Report, work: Work) -> dict[str, Any]:
-    """Functions of witness building by their own time, in seconds.
+    """Functions of witness building by their own time, and phases of the proof, in seconds. Phases nest and overlap.
 
     The interpreter's profiler slows small functions down: compare its figures with each other, not with a plain run.
     """
@@ -33,12 +34,19 @@ def profile_job(report: Report, work: Work) -> dict[str, Any]:
     epoch, known = workload.epoch(drawn), workload.context(drawn)
     report("building the witness", None)
     # Once before: what is imported and compiled at first use is no part of an epoch.
-    witness = build_witness(epoch, known, CHAIN_ID, CONTRACT)
+    witness = build_witness(epoch, known, CHAIN_ID, CONTRACT, profile=work.proofs)
     profiler = cProfile.Profile()
     profiler.enable()
-    build_witness(epoch, known, CHAIN_ID, CONTRACT)
+    build_witness(epoch, known, CHAIN_ID, CONTRACT, profile=work.proofs)
     profiler.disable()
-    return {"tier": TIERS[witness.statement.tier].name, "witness": _functions(pstats.Stats(profiler))}
+    report("proving", None)
+    prove(witness)
+    phases = sorted(prover_api.profile().items(), key=lambda phase: -phase[1])
+    return {
+        "tier": TIERS[witness.statement.tier].name,
+        "witness": _functions(pstats.Stats(profiler)),
+        **{f"{name.replace(' ', '_')}_seconds": seconds for name, seconds in phases},
+    }
 
 
 def _functions(stats: pstats.Stats) -> list[dict[str, str | int | float]]:

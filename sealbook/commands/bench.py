@@ -17,6 +17,7 @@ from rich.table import Table
 from proofs.params import MAX_ENTRIES, PROFILES
 
 from ..bench.gas_table import print_profile
+from ..bench.plot import write_plot
 from ..bench.process import Report, run_isolated
 from ..errors import BenchError
 
@@ -27,6 +28,7 @@ JOBS = {
     "prove": "build the witness of one epoch and prove it",
     "verify": "verify such a proof in Python",
     "settle": "settle such an epoch on the real contracts in an embedded EVM",
+    "epochs": "settle epochs of 1, 2, 4, 8 and 16 batches: what an order costs",
     "load": "load a node with commitments and reveals over WebSockets, beside a bare echo server",
 }
 
@@ -68,13 +70,17 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         else:
             job.add_argument("--bundles", type=int, default=256, help="bundles per batch (default 256)")
             job.add_argument("--orders", type=int, default=4, help="orders per bundle (default 4)")
-            job.add_argument("--batches", type=int, default=1, help="batches in the epoch (default 1)")
-            job.add_argument(
-                "--worst",
-                action="store_true",
-                help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
-            )
-            proofs = "compact" if name == "settle" else "fast"
+            if name == "epochs":
+                job.add_argument("--batches", type=int, default=16, help="batches in the largest epoch (default 16)")
+                job.add_argument("--plot", type=Path, metavar="FILE", help="write the curves as an SVG image")
+            else:
+                job.add_argument("--batches", type=int, default=1, help="batches in the epoch (default 1)")
+                job.add_argument(
+                    "--worst",
+                    action="store_true",
+                    help="instead of orders, the most that users can put into bundles: 64 entries on eight assets",
+                )
+            proofs = "compact" if name in ("settle", "epochs") else "fast"
             job.add_argument(
                 "--proofs",
                 choices=sorted(PROFILES),
@@ -84,7 +90,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         if name == "settle":
             job.add_argument("--profile", action="store_true", help="print where the gas of each transaction goes")
         if name == "prove":
-            job.add_argument("--profile", action="store_true", help="show where the time of building the witness goes")
+            job.add_argument("--profile", action="store_true", help="show where the time goes")
         job.add_argument("--json", action="store_true", help="print one JSON object as the last line")
         job.set_defaults(run=run)
     return parser
@@ -142,8 +148,15 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 
-    work = Work(args.bundles, args.orders, args.batches, args.worst, args.proofs)
+    work = Work(args.bundles, args.orders, args.batches, getattr(args, "worst", False), args.proofs)
     work.check()
+    if args.job == "epochs":
+        from ..bench.epochs import curves, epochs_job
+
+        sizes = epochs_job(report, work)
+        if args.plot is not None:
+            write_plot(args.plot, curves(sizes))
+        return sizes
     if args.job == "settle":
         from ..bench.settle import settle_job
 
@@ -189,6 +202,9 @@ def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
     for name, value in figures.items():
         if name in ("job", "profile"):
             continue
+        if args.job == "epochs" and name == "epochs":
+            _print_epochs(console, figures)
+            continue
         if isinstance(value, list):
             _print_times(console, name, value)
             continue
@@ -197,6 +213,18 @@ def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
         console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)
     for line in curves:
         console.print(line, highlight=False, markup=False)
+
+
+def _print_epochs(console: Console, figures: dict[str, Any]) -> None:
+    from ..bench.epochs import rows_of
+
+    headings, cells = rows_of(figures)
+    table = Table(box=None)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _print_times(console: Console, title: str, times: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bench.load import LoadWork, load_job
-from ..bench.plot import bars, svg
+from ..bench.plot import bars, svg, write_plot
 from ..bench.process import Report
 from ..errors import BenchError
 
@@ -51,7 +51,4 @@ def _write(path: Path, figures: dict[str, Any]) -> None:
             ("Delay of the receipt at 1,000 per second, all receipts by delay", "ms", figures["receipt_ms"]),
         ]
     )
-    try:
-        path.write_text(image, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}") from None
+    write_plot(path, image)
