@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -60,7 +61,8 @@ class Control:
     pipe: Connection
 
     def ask(self, *words: object) -> Any:
-        """Have the process do something that no client can: ``advance`` blocks, tell its ``memory`` in bytes."""
+        """Have the process do something that no client can: ``advance`` blocks, tell its ``memory`` in bytes or the
+        ``cpu`` seconds it used."""
         self.pipe.send(words)
         return self.pipe.recv()
 
@@ -152,6 +154,8 @@ async def _node(pipe: Connection, venue: Venue) -> None:
             case ("advance", int(blocks)):
                 l1.advance(blocks)
                 pipe.send(None)
+            case ("cpu",):
+                pipe.send(time.process_time())
             case _:
                 gc.collect()
                 pipe.send(resident_bytes())
