@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from client.streams import Delta, OrderUpdate, Resynced, Snapshot, Stale, Stream
     from client.venue import Asset, Market, Venue
 
-    from .sdk import Client
+    from .sdk import Client, SyncClient
 
 _ERRORS = (
     "BrokenPromiseError CapExceededError ChainError ChainUnreachableError FloatRefusedError SealbookError "
@@ -91,7 +91,7 @@ _HOMES = {
     **dict.fromkeys(("Delta", "OrderUpdate", "Resynced", "Snapshot", "Stale", "Stream"), "client.streams"),
     "Balance": "client.audit",
     "ProofVerdict": "client.proofs",
-    "Client": "sealbook.sdk",
+    **dict.fromkeys(("Client", "SyncClient"), "sealbook.sdk"),
     "Deadline": "client.deadlines",
     "RemoteClient": "client.remote.agent",
     "Keys": "client.keys",

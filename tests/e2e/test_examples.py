@@ -52,7 +52,7 @@ def test_market_maker_at_a_venue(tmp_path: Path) -> None:
     (tmp_path / "stage").mkdir()
     stage = Stage(tmp_path / "stage", None, lambda line: None)
     try:
-        people = ("ada", "ben")
+        people = ("ada", "bob")
         for name in people:
             stage.fund(name)
         stage.start_node(5, batch_seconds=2)
