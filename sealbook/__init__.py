@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from client.audit import Balance
+    from client.blocking import SyncOrder
     from client.deadlines import Deadline
     from client.errors import (
         BrokenPromiseError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         VenueUnreachableError,
     )
     from client.handles import Commitment, OrderHandle
+    from client.history import History, MarketRow, OrderRow
     from client.inventory import Inventory, MakerFill, QuoteTick
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
