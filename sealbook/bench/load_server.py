@@ -24,6 +24,7 @@ from commitments.receipts import SigningKey
 from commitments.types import Digest
 from orderbook.journal import Journal
 from orderbook.limits import Limits
+from orderbook.memory import settle_in
 from orderbook.node import Node, replay
 from orderbook.settings import Settings
 from orderbook.state import VenueState
@@ -161,6 +162,7 @@ async def _node(pipe: Connection, venue: Venue) -> None:
                 pipe.send(resident_bytes())
 
     def ready(port: int) -> None:
+        settle_in()
         loop.add_reader(pipe.fileno(), obey)
         pipe.send(port)
 
