@@ -17,7 +17,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from commitments.types import KEY_DEPTH
 from orderbook.wire import BatchStatus
@@ -151,6 +151,8 @@ class SyncOrder:
 class SyncClient:
     """A client whose methods wait; see :class:`client.client.Client` for what they do."""
 
+    client_type: ClassVar[type[Client]] = Client
+
     def __init__(self, portal: Portal, client: Client) -> None:
         self._portal = portal
         self.asynchronous = client
@@ -161,11 +163,11 @@ class SyncClient:
 
     @classmethod
     @contextlib.contextmanager
-    def connect(cls, url: str, *, client: type[Client] = Client, **options: Any) -> Iterator[SyncClient]:
+    def connect(cls, url: str, **options: Any) -> Iterator[SyncClient]:
         """As :meth:`client.client.Client.connect`; the client works until the exit."""
         portal = ThreadPortal()
         try:
-            with opened(portal, lambda: client.connect(url, **options)) as made:
+            with opened(portal, lambda: cls.client_type.connect(url, **options)) as made:
                 yield cls(portal, made)
         finally:
             portal.close()

@@ -37,6 +37,7 @@ __all__ = ["QuoteResult", "Quotes"]
 log = logging.getLogger("sealbook.quotes")
 _SECOND: Final = 1.0
 _CLOSED: Final = "client_closed"
+_SEALED: Final = ("no_commitment", "wrong_phase")
 _BATCH_OVER: Final = ("batch_over", "batch_not_open")
 
 FillCallback: TypeAlias = Callable[[MakerFill], Awaitable[None] | None]
@@ -80,7 +81,6 @@ class Quotes:
         self._wake = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._leasing: asyncio.Task[None] | None = None
-        self._leased: dict[int, int] = {}
         self._watching: set[asyncio.Task[None]] = set()
         self._last = -1
 
@@ -229,12 +229,19 @@ class Quotes:
                 return None
             part = [ladder[place] for place in share.places]
             made = await client.replace(part, check_balance=False, valid_for_batch=batch, within=within)
-            if self._lease is not None:
-                await client.lease(self._lease, within=within)
-                self._leased[client.account] = batch
         except SealbookError as error:
             return error
+        if self._lease is not None:
+            await self._take_lease(client, self._lease, within)
         return made
+
+    async def _take_lease(self, client: Client, seconds: float, within: float) -> None:
+        """Lease the commitment that was just made. Without the lease it still stands, so its failure is no failure."""
+        try:
+            await client.lease(seconds, within=within)
+        except SealbookError as error:
+            if error.code not in _SEALED:  # sealed meanwhile: there is nothing left to take back
+                log.warning("lease of account %d: %s", client.account, error, extra={"code": error.code})
 
     async def _withdraw(self, client: Client, within: float) -> None:
         try:

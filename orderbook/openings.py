@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
+from typing import Final
 
 from commitments.bundle import Bundle, Entry, Kind, check_entries, commitment, commitment_tree
 from commitments.errors import BundleError
@@ -10,7 +11,7 @@ from commitments.hashing import compress
 from commitments.merkle import MerkleTree, root_of_path
 from commitments.types import KEY_DEPTH
 
-from .batch import Batch
+from .batch import Batch, CommitmentLeaf
 from .errors import OrderbookError
 from .events import Digest, RevealAccepted
 from .parameters import VenueParameters
@@ -64,14 +65,22 @@ def check_opening(parameters: VenueParameters, reveal: RevealAccepted, sealed: D
         raise RevealError("malformed_bundle", str(error), error.field) from None
 
 
-@lru_cache(maxsize=32)
-def _tree(venue: int, batch: int, leaves: tuple[tuple[int, Digest], ...]) -> MerkleTree:
-    return commitment_tree(venue, batch, leaves)
+_trees: OrderedDict[tuple[int, int], tuple[tuple[CommitmentLeaf, ...], MerkleTree]] = OrderedDict()
+"""Trees of the batches that were asked for last, with the leaves that they are over."""
+_TREES: Final = 32
 
 
 def _tree_of(venue: int, batch: Batch) -> MerkleTree:
     assert batch.leaves is not None
-    return _tree(venue, batch.number, tuple((leaf.account, leaf.commitment) for leaf in batch.leaves))
+    place = (venue, batch.number)
+    held = _trees.get(place)
+    if held is not None and held[0] is batch.leaves:
+        return held[1]
+    tree = commitment_tree(venue, batch.number, [(leaf.account, leaf.commitment) for leaf in batch.leaves])
+    _trees[place] = (batch.leaves, tree)
+    if len(_trees) > _TREES:
+        _trees.popitem(last=False)
+    return tree
 
 
 def commitment_root(venue: int, batch: Batch) -> Digest:

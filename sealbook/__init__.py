@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from client.audit import Balance
+    from client.blocking import SyncOrder
     from client.deadlines import Deadline
     from client.errors import (
         BrokenPromiseError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         VenueUnreachableError,
     )
     from client.handles import Commitment, OrderHandle
+    from client.history import History, MarketRow, OrderRow
     from client.inventory import Inventory, MakerFill, QuoteTick
     from client.keys import Keys
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
     from client.streams import Delta, OrderUpdate, Resynced, Snapshot, Stale, Stream
     from client.venue import Asset, Market, Venue
 
-    from .sdk import Client
+    from .sdk import Client, SyncClient
 
 _ERRORS = (
     "BrokenPromiseError CapExceededError ChainError ChainUnreachableError FloatRefusedError SealbookError "
@@ -91,7 +93,9 @@ _HOMES = {
     **dict.fromkeys(("Delta", "OrderUpdate", "Resynced", "Snapshot", "Stale", "Stream"), "client.streams"),
     "Balance": "client.audit",
     "ProofVerdict": "client.proofs",
-    "Client": "sealbook.sdk",
+    **dict.fromkeys(("Client", "SyncClient"), "sealbook.sdk"),
+    **dict.fromkeys(("History", "MarketRow", "OrderRow"), "client.history"),
+    "SyncOrder": "client.blocking",
     "Deadline": "client.deadlines",
     "RemoteClient": "client.remote.agent",
     "Keys": "client.keys",
@@ -116,6 +120,7 @@ __all__ = [
     "Expired",
     "Fault",
     "FloatRefusedError",
+    "History",
     "InputError",
     "InsufficientBalanceError",
     "Inventory",
@@ -126,11 +131,13 @@ __all__ = [
     "LocalSigner",
     "MakerFill",
     "Market",
+    "MarketRow",
     "NoReplyError",
     "NotOnGridError",
     "Order",
     "OrderEndedError",
     "OrderHandle",
+    "OrderRow",
     "OrderState",
     "OrderStatus",
     "OrderUpdate",
@@ -162,6 +169,8 @@ __all__ = [
     "StateError",
     "StoreError",
     "Stream",
+    "SyncClient",
+    "SyncOrder",
     "TransactionPendingError",
     "TransactionRevertedError",
     "Unfilled",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import client.blocking
 import client.client
 from client.proofs import ProofChecker
 from contracts.rpc import connect
@@ -12,7 +13,7 @@ from .checks import check_export
 from .collect import collect
 from .export import write_export
 
-__all__ = ["Client", "SettlementChecker"]
+__all__ = ["Client", "SettlementChecker", "SyncClient"]
 
 
 class SettlementChecker:
@@ -46,3 +47,9 @@ class Client(client.client.Client):
     @classmethod
     def _proof_checker(cls, rpc: str, contract: str, profile: str | None, folder: Path) -> ProofChecker | None:
         return SettlementChecker(rpc, contract, profile, folder)
+
+
+class SyncClient(client.blocking.SyncClient):
+    """The client without ``await``; see :class:`client.blocking.SyncClient`."""
+
+    client_type = Client

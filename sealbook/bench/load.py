@@ -114,7 +114,9 @@ class _Load:
             async with _idle(node.port, work.idle):
                 idle = node.ask("memory")
                 self.report("commitments, as many as it takes", None)
+                used = node.ask("cpu")
                 fast, series, seconds = await self._sustained(node, own, desk)
+                used = node.ask("cpu") - used
                 self.report(f"{work.rate} commitments per second", None)
                 steady = await self._steady(own)
             self.report(f"{work.reveals} reveals", None)
@@ -127,6 +129,7 @@ class _Load:
             "p99": 1000 * waits[int(0.99 * (len(waits) - 1))],
             "p50_receipt_ms_at_1000": 1000 * waits[len(waits) // 2],
             "commitments": len(fast.receipts) + len(steady.receipts),
+            "node_cpu_us": 1e6 * used / max(1, len(fast.receipts)),
             "refused": fast.refused + steady.refused,
             "seconds": seconds,
             "idle_connections": work.idle,

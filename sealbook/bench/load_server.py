@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,6 +24,7 @@ from commitments.receipts import SigningKey
 from commitments.types import Digest
 from orderbook.journal import Journal
 from orderbook.limits import Limits
+from orderbook.memory import settle_in
 from orderbook.node import Node, replay
 from orderbook.settings import Settings
 from orderbook.state import VenueState
@@ -60,7 +62,8 @@ class Control:
     pipe: Connection
 
     def ask(self, *words: object) -> Any:
-        """Have the process do something that no client can: ``advance`` blocks, tell its ``memory`` in bytes."""
+        """Have the process do something that no client can: ``advance`` blocks, tell its ``memory`` in bytes or the
+        ``cpu`` seconds it used."""
         self.pipe.send(words)
         return self.pipe.recv()
 
@@ -152,11 +155,14 @@ async def _node(pipe: Connection, venue: Venue) -> None:
             case ("advance", int(blocks)):
                 l1.advance(blocks)
                 pipe.send(None)
+            case ("cpu",):
+                pipe.send(time.process_time())
             case _:
                 gc.collect()
                 pipe.send(resident_bytes())
 
     def ready(port: int) -> None:
+        settle_in()
         loop.add_reader(pipe.fileno(), obey)
         pipe.send(port)
 

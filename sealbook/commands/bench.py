@@ -30,6 +30,7 @@ JOBS = {
     "settle": "settle such an epoch on the real contracts in an embedded EVM",
     "epochs": "settle epochs of 1, 2, 4, 8 and 16 batches: what an order costs",
     "load": "load a node with commitments and reveals over WebSockets, beside a bare echo server",
+    "maker": "quote whole ladders on many accounts in every batch, for an hour of simulated batches",
 }
 
 _DESCRIPTION = """\
@@ -61,6 +62,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
                 "--orders", type=int, default=_CLEAR_ORDERS, help=f"orders per bundle (default {_CLEAR_ORDERS})"
             )
             job.add_argument("--batches", type=int, default=1, help="books to clear one after another (default 1)")
+        elif name == "maker":
+            job.add_argument("--accounts", type=int, default=16, help="accounts of 64 orders each (default 16)")
+            job.add_argument("--batches", type=int, default=360, help="batches to quote in (default 360: an hour)")
+            job.add_argument(
+                "--batch-seconds", type=float, default=10.0, help="simulated seconds between batches (default 10)"
+            )
+            job.add_argument("--orders", type=int, default=100, help="orders of others per batch (default 100)")
         elif name == "load":
             job.add_argument("--seconds", type=float, default=10.0, metavar="N", help="of each phase (default 10)")
             job.add_argument("--idle", type=int, default=2_000, help="idle connections beside (default 2000)")
@@ -124,7 +132,7 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
 
         figures = _job(args, report)
     machine = {"cpus": os.cpu_count(), "machine": platform.machine()}
-    if args.job == "load":
+    if args.job in ("load", "maker"):
         return {"job": args.job, **figures, **machine}
     work = {"bundles": args.bundles, "orders": args.orders, "batches": args.batches}
     if hasattr(args, "proofs"):
@@ -145,6 +153,12 @@ def _job(args: argparse.Namespace, report: Report) -> dict[str, Any]:
         from .bench_load import measure
 
         return measure(args, report)
+    if args.job == "maker":
+        from ..bench.maker import MakerWork, maker_job
+
+        quoting = MakerWork(args.accounts, args.batches, args.batch_seconds, args.orders)
+        quoting.check()
+        return dict(run_isolated(maker_job, quoting, report=report))
     from ..bench.jobs import proof_job, prove_job, verify_job
     from ..bench.workload import Work
 

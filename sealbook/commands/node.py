@@ -18,6 +18,7 @@ from orderbook.errors import ConfigurationError, OrderbookError
 from orderbook.gateway import Gateway
 from orderbook.journal import Journal
 from orderbook.limits import Limits
+from orderbook.memory import settle_in
 from orderbook.metrics import Metrics
 from orderbook.node import Node, replay
 from orderbook.parameters import VenueParameters
@@ -265,6 +266,7 @@ async def _serve(node: Node, options: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGTERM, terminate)
 
     def ready(port: int) -> None:
+        settle_in()
         host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
         url = f"{'ws' if options.tls_cert is None else 'wss'}://{host}:{port}"
         logging.getLogger("sealbook.node").info("listening on %s", url, extra={"url": url})

@@ -20,6 +20,7 @@ from client.states import Fault
 from orderbook.wire import ErrorCode, RefusalReason
 
 NAMES = """
+History MarketRow OrderRow SyncClient SyncOrder
 EvidenceError ProofVerdict
 Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client Commitment
 Committed Created Deadline Delta Expired Fault FloatRefusedError InputError InsufficientBalanceError Inventory

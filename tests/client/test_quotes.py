@@ -230,6 +230,23 @@ def test_quotes_do_not_outlive_their_lease(sim: SimVenue) -> None:
     sim.run(main())
 
 
+def test_a_batch_that_closes_before_the_lease_is_taken(sim: SimVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with sim.client("maker", FUNDS) as maker, Quotes([maker], lease=3) as quotes:
+            honest = maker.lease
+
+            async def late(seconds: float, *, within: float = 30.0) -> None:
+                await maker.next_batch(after=0)
+                await honest(seconds, within=within)
+
+            monkeypatch.setattr(maker, "lease", late)
+            result = await quotes.replace(ladder(1))
+            assert (result.batch, result.complete) == (0, True)
+            await result.commitments[maker.account].settled()
+
+    sim.run(main())
+
+
 def test_a_lease_alone(sim: SimVenue) -> None:
     async def main() -> None:
         async with sim.client("maker", FUNDS) as maker:

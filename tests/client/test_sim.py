@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -216,6 +218,13 @@ async def test_calls_that_wait_on_a_real_connection(tmp_path: Path, l1: Simulate
         state, shown = await asyncio.to_thread(script)
         assert isinstance(state, Unfilled)
         assert "Client" in shown
+
+
+def test_the_page_shows_what_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("Unfilled(")
 
 
 def test_the_facade_has_every_method_of_the_client() -> None:

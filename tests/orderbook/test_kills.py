@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from orderbook import wire
 from orderbook.events import OpenedEntry
 
+from .test_observing import figures, get
 from .test_venue import Deployed, NodeProcess, Trader, deployed, node, session
 
 __all__ = ["deployed"]
@@ -88,8 +89,13 @@ async def test_killed_in_every_phase(deployed: Deployed, tmp_path: Path) -> None
 
     killed = await lives(deployed, tmp_path, seller, list(AFTER_REVEALS), lambda s: s.phase == "settled")
     assert {"proving", "EpochProven"} <= set(killed), killed
-    async with node(deployed, tmp_path, "--batch-commitments", "2") as running:
+    async with node(deployed, tmp_path, "--batch-commitments", "2", "--status", "127.0.0.1:0") as running:
         url = await running.url()
+        while "status_port" not in (line := await running.line()):
+            pass
+        port = int(str(line["status_port"]))
+        assert await get(port, "/ready") == (200, '{"ready": true, "problems": []}\n')
+        assert figures((await get(port, "/metrics"))[1])['sealbook_batches{phase="settled"}'] == 1
         for trader, fill in ((buyer, 8), (seller, 8)):
             async with session(deployed, url, trader) as client:
                 assert (await client.ask(trader.commit(client), wire.Receipt)).signature == receipts[trader.account]
@@ -99,6 +105,10 @@ async def test_killed_in_every_phase(deployed: Deployed, tmp_path: Path) -> None
                 assert (result.final, [f.fill for f in result.fills]) == (True, [fill])
                 balances = await client.ask(wire.GetBalances(client.next_id()), wire.Balances)
                 assert balances.root == wire.hex_digest(deployed.exchange.state_root())
+        async with session(deployed, url, seller) as client:
+            running.process.send_signal(signal.SIGTERM)
+            assert await client.push(wire.Goodbye) == wire.Goodbye("stopping", 5.0)
+        assert await running.process.wait() == 0
     progress = deployed.exchange.progress()
     assert (progress.sealed_batches, progress.settled_batches) == (1, 1)
     assert len(deployed.exchange.settled(0)) == 1

@@ -279,8 +279,8 @@ def resumed(folder: Path, gateway: Gateway) -> tuple[VenueState, Journal]:
 
 def proven_of(folder: Path, gateway: Gateway) -> EpochProven:
     state, journal = resumed(folder, gateway)
-    journal.close()
     proven = state.lifecycle.batch(0).proven
+    journal.close()
     assert proven is not None
     return proven
 
@@ -314,6 +314,11 @@ async def test_a_node_that_cannot_start_says_why_in_one_line(deployed: Deployed,
         words = ["--rpc", deployed.endpoint.url, *common, "--listen", listen]
         status, line = await failed(deployed, tmp_path, *words)
     assert (status, line) == (2, f"sealbook node: {listen} is in use by another program [port_busy]\n")
+    words = ["--rpc", deployed.endpoint.url, *common, "--tls-cert", str(key)]
+    status, line = await failed(deployed, tmp_path, *words)
+    assert status == 2
+    assert line.startswith(f"sealbook node: cannot use the certificate {key}: ")
+    assert line.endswith("[tls]\n")
     key.chmod(0o644)
     status, line = await failed(deployed, tmp_path, "--rpc", deployed.endpoint.url, *common)
     assert (status, line) == (2, f"sealbook node: {key} has mode 644; it must be 600 [operator_key]\n")

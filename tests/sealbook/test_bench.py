@@ -130,3 +130,15 @@ def test_wrong_work_is_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == "sealbook bench: bundles: 1000 is not in 1 to 256\n"
     assert main(["bench", "clear", "--orders", "0", "--json"]) == 2
     assert last_line(capsys)["error"]["code"] == "bench"
+
+
+def test_maker(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--accounts", "2", "--batches", "4", "--orders", "20"]
+    assert main(["bench", "maker", "--json", *arguments]) == 0
+    figures = last_line(capsys)
+    assert (figures["job"], figures["accounts"], figures["ladder"], figures["batches"]) == ("maker", 2, 128, 4)
+    assert (figures["complete"], figures["settled"], figures["lost"]) == (4, 8, 0)
+    assert figures["fills"] > 0
+    assert figures["headroom"] == figures["batch_interval_seconds"] / figures["worst_batch_seconds"]
+    assert main(["bench", "maker", "--json", "--accounts", "0"]) == 2
+    assert last_line(capsys)["error"]["code"] == "bench"
