@@ -7,14 +7,15 @@ test_zero_knowledge.py``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from proofs.verifier.domain import committed_point
+from proofs.verifier.domain import committed_point, reverse_bits
 from proofs.verifier.field import FAST, Extension, P, generator_of_order
+from proofs.verifier.fri import _reduced_opening, batch_claims, fold_row
 from proofs.verifier.lookups import BusChallenges
 from proofs.verifier.transcript import keccak256
 from proofs.verifier.verify import Challenges, run_transcript
@@ -171,11 +172,127 @@ def folding_fits(seen: Seen, trace: Trace) -> bool:
     return _last_column_is_dependent(list(rows.values()))
 
 
+def lower_folding_fits(seen: Seen, trace: Trace) -> bool:
+    """As :func:`folding_fits`, where table 0 is lower than another and joins the folding after its first round.
+
+    The second folding rows show the whole sum V there, of degree below N + m - 1 for masks of length m. A mask of the
+    folding that is made for the tallest table has too low a degree by then: V's upper coefficients would be those of
+    the batch F of table 0 alone, and give all but a few of F's coefficients B_k of x^(N + k). They come from the
+    columns' masks. The guess gives the masks' values at every opened point, and fits if B takes them.
+    """
+    vk, shape = seen.vk, seen.vk.tables[0]
+    size, joined = 1 << shape.log_height, shape.log_height + vk.log_blowup
+    arity = 1 << vk.rounds[0]
+    assert vk.log_domain - vk.rounds[0] == joined
+    total = _interpolated(_sums_after_first_round(seen), size + vk.mask_length - 1)
+    bare = (((1 << vk.log_domain - vk.log_blowup) + vk.mask_length - 2) >> vk.rounds[0]) + 1
+    scale = FAST.inverse(seen.challenges.betas[0] ** arity)
+    quotient = {k: total[k] * scale * _base(pow(7, -k, P)) for k in range(bare, len(total))}
+    upper = {k + 1 - size: v - seen.zeta * quotient.get(k + 1, FAST.zero) for k, v in quotient.items()}
+    lowest = min(upper)
+
+    equations = []
+    for x, column, chunks in _opened_at(seen, joined):
+        known, of_r1 = _mask_sum(seen, trace, x, column, chunks)
+        for k, value in upper.items():
+            known = known - value * x**k
+        equations.append([*(x**k for k in range(lowest)), of_r1, known])
+    assert len(equations) > lowest + 2, "too few points for the test to say anything"
+    return _last_column_is_dependent(equations)
+
+
+def _sums_after_first_round(seen: Seen) -> dict[int, Extension]:
+    """Values, by point of the folding domain, of the folded tallest batch plus what joins it after the first round."""
+    vk, challenges = seen.vk, seen.challenges
+    claims = batch_claims(FAST, vk, seen.head, seen.zeta, challenges.batching)
+    found = {}
+    for number, (index, query) in enumerate(zip(challenges.indices, seen.queries, strict=True)):
+        values = [
+            _reduced_opening(FAST, vk, claims[height], height, number, index, query)
+            for height in (vk.log_domain, vk.log_domain - vk.rounds[0])
+        ]
+        position, row_index = index % (1 << vk.rounds[0]), index >> vk.rounds[0]
+        log_rows, beta = vk.log_domain - vk.rounds[0], challenges.betas[0]
+        others = query.rounds[0].others
+        row = [*others[:position], values[0], *others[position:]]
+        own = fold_row(FAST, row, row_index, log_rows, vk.rounds[0], beta, "") + beta ** (1 << vk.rounds[0]) * values[1]
+        position, first = row_index % (1 << vk.rounds[1]), row_index >> vk.rounds[1] << vk.rounds[1]
+        others = query.rounds[1].others
+        for m, value in enumerate([*others[:position], own, *others[position:]]):
+            found[pow(generator_of_order(log_rows), reverse_bits(first + m, log_rows), P)] = value
+    return found
+
+
+def _opened_at(seen: Seen, log_height: int) -> list[tuple[Extension, Extension, list[tuple[Extension, Extension]]]]:
+    """Points with the values of column and chunks. On the chunks' own cosets a chunk is bare and says nothing new."""
+    shape = seen.vk.tables[0]
+    count = 1 << shape.log_chunks
+    chunks = [(chunk[0][0], chunk[0][1]) for chunk in seen.head.opened[QUOTIENT][:count]]
+    found = {seen.zeta: (seen.head.opened[MAIN][0][0][0], chunks)}
+    for index, query in zip(seen.challenges.indices, seen.queries, strict=True):
+        x = _base(committed_point(index >> (seen.vk.log_domain - log_height), log_height))
+        if x ** (1 << shape.log_height) in [_base(s) for s in _coset_powers(seen)]:
+            continue
+        row = query.trees[QUOTIENT].leaves[log_height].row
+        pairs = [(_base(row[2 * i]), _base(row[2 * i + 1])) for i in range(count)]
+        found[x] = (_base(query.trees[MAIN].leaves[log_height].row[0]), pairs)
+    return [(x, column, pairs) for x, (column, pairs) in found.items()]
+
+
+def _coset_powers(seen: Seen) -> list[int]:
+    """x^N on each chunk's coset."""
+    shape = seen.vk.tables[0]
+    start, step = pow(7, 1 << shape.log_height, P), generator_of_order(shape.log_chunks)
+    return [start * pow(step, i, P) % P for i in range(1 << shape.log_chunks)]
+
+
+def _mask_sum(
+    seen: Seen, trace: Trace, x: Extension, column: Extension, chunks: Sequence[tuple[Extension, Extension]]
+) -> tuple[Extension, Extension]:
+    """B(x) if the guess is right, as (constant, minus the factor of the unknown r(1)): see :func:`chunks_fit`."""
+    log_height, batching = seen.vk.tables[0].log_height, seen.challenges.batching
+    power, before = x ** (1 << log_height), x - FAST.one
+    guessed = Lagrange(log_height, x).value(trace[:, 0])
+    r = _quotient(column - guessed, power - FAST.one)
+    a, e = _quotient(guessed - FAST.one, before), _quotient(power - FAST.one, before)
+    total, of_r1, weight = r, FAST.zero, batching
+    for coset, (first, second) in zip(_coset_powers(seen), chunks, strict=True):
+        # The mask of a chunk is a multiple of x^N / s - 1, with s the coset's x^N: t's part of B is t / s.
+        scale = FAST.inverse(power - _base(coset))
+        z = _base(coset - 1)
+        total = total + weight * scale * (first - a - z * _quotient(r, before))
+        of_r1 = of_r1 + weight * scale * (e - _quotient(z, before))
+        weight = weight * batching
+        total = total + weight * scale * second
+        weight = weight * batching
+    return total, of_r1
+
+
+def _interpolated(values: Mapping[int, Extension], length: int) -> list[Extension]:
+    """Coefficients of the polynomial of ``length`` coefficients through the points, which must be more."""
+    assert len(values) > length, "too few points to interpolate"
+    rows = [[*(_base(pow(x, k, P)) for k in range(length)), value] for x, value in values.items()]
+    rank = _eliminate(rows)
+    assert rank == length
+    coefficients = [FAST.zero] * length
+    for k in reversed(range(length)):
+        rest = rows[k][length]
+        for other in range(k + 1, length):
+            rest = rest - rows[k][other] * coefficients[other]
+        coefficients[k] = _quotient(rest, rows[k][k])
+    return coefficients
+
+
 def _last_column_is_dependent(rows: list[list[Extension]]) -> bool:
-    """Whether the last column is a combination of the others, by elimination."""
-    width = len(rows[0]) - 1
+    """Whether the last column is a combination of the others."""
+    rank = _eliminate(rows)
+    return all(row[-1] == FAST.zero for row in rows[rank:])
+
+
+def _eliminate(rows: list[list[Extension]]) -> int:
+    """Bring all columns but the last to echelon form; the rank."""
     rank = 0
-    for column in range(width):
+    for column in range(len(rows[0]) - 1):
         pivot = next((r for r in range(rank, len(rows)) if rows[r][column] != FAST.zero), None)
         if pivot is None:
             continue
@@ -186,4 +303,4 @@ def _last_column_is_dependent(rows: list[list[Extension]]) -> bool:
             factor = rows[r][column]
             rows[r] = [a - factor * b for a, b in zip(rows[r], leading, strict=True)]
         rank += 1
-    return all(row[width] == FAST.zero for row in rows[rank:])
+    return rank

@@ -6,8 +6,9 @@
 //! polynomial of degree below 2n, so its prover and its verifier run unchanged, with blowup 2^(b-1) over 2n; our verifiers
 //! demand the true bound n + mask by the number of coefficients of the final polynomial ([`final_coefficients`]).
 //!
-//! The polynomial that masks the low-degree test is one more matrix of the quotient tree, of as high a degree as the
-//! tallest masked column has, so that the batch that is folded is uniform.
+//! The polynomial that masks the low-degree test is one more matrix of the quotient tree. Its degree is the highest that
+//! verifiers accept, so that the batch is uniform at every height that it is folded to: lower tables, which join there,
+//! have relatively longer masks than the tallest, whose degree alone would leave their upper coefficients bare.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -108,6 +109,7 @@ pub enum HidingVerifierError<E: std::fmt::Debug> {
 pub struct HidingPcs {
     inner: Inner,
     dft: Radix2DitParallel<Val>,
+    params: Params,
     log_blowup: usize,
     mask_length: usize,
     rng: Mutex<StdRng>,
@@ -118,6 +120,7 @@ impl Clone for HidingPcs {
         Self {
             inner: self.inner.clone(),
             dft: self.dft.clone(),
+            params: self.params,
             log_blowup: self.log_blowup,
             mask_length: self.mask_length,
             rng: Mutex::new(StdRng::from_rng(&mut *self.lock())),
@@ -132,6 +135,7 @@ impl HidingPcs {
         Self {
             inner: Inner::new(dft.clone(), mmcs, fri),
             dft,
+            params: *params,
             log_blowup: params.log_blowup.into(),
             mask_length: mask_length(params),
             rng: Mutex::new(rng),
@@ -184,10 +188,16 @@ impl HidingPcs {
         RowMajorMatrix::new(values, width)
     }
 
-    /// The polynomial that hides the folding: uniform, of the highest degree that a masked column of `height` rows has.
-    fn folding_mask(&self, height: usize) -> RowMajorMatrix<Val> {
+    /// The polynomial that hides the folding: uniform, of the highest degree that the final polynomial's length admits.
+    fn folding_mask(&self, log_heights: &[usize]) -> RowMajorMatrix<Val> {
+        let tallest = log_heights.iter().copied().max().unwrap_or(0);
+        let height = 1 << tallest;
+        let folded = final_coefficients(&self.params, log_heights);
+        let shift = tallest.saturating_sub(self.params.log_final_poly_len.into());
+        // Opening divides by a linear factor. To the inner scheme a degree is below twice the height.
+        let length = ((folded << shift) + 1).min(2 * height);
         let coefficients = RowMajorMatrix::new(self.random(Part::Folding, height, MASK_WIDTH), MASK_WIDTH);
-        let mask = self.random(Part::Folding, self.mask_length, MASK_WIDTH);
+        let mask = self.random(Part::Folding, length - height, MASK_WIDTH);
         self.extend(&coefficients, &mask, Val::GENERATOR)
     }
 }
@@ -339,8 +349,11 @@ impl UnivariateStarkPcs<Challenge, Challenger> for HidingPcs {
     }
 
     fn commit_ldes(&self, mut ldes: Vec<RowMajorMatrix<Val>>) -> Result<(Commitment, Tree), HidingError> {
-        let tallest = ldes.iter().map(Matrix::height).max().ok_or(HidingError::Rounds)?;
-        ldes.push(self.folding_mask(tallest >> self.log_blowup));
+        let log_heights: Vec<usize> = ldes
+            .iter()
+            .map(|lde| (lde.height() >> self.log_blowup).trailing_zeros() as usize)
+            .collect();
+        ldes.push(self.folding_mask(&log_heights));
         let (commitment, data) = UnivariateStarkPcs::<Challenge, Challenger>::commit_ldes(&self.inner, ldes)?;
         Ok((commitment, Tree(Some(data))))
     }
