@@ -18,8 +18,8 @@ TIERS: Final = (
     Tier(3, "maximal", (17, 17)),
 )
 """Both matrices have one height. An account takes one row of `walk` for each node that only it needs, about six, one of
-`leaves` for its key root and one for each balance, and up to two as limbs for each balance: with two assets the tiers hold
-about 680, 2,700, 10,900 and 21,800 accounts."""
+`leaves` for its key root and one for each balance, and up to two as limbs for each balance. With two assets the tiers
+hold about 680, 2,700, 10,900 and 21,800 accounts."""
 
 
 @cache

@@ -38,8 +38,8 @@ def leaves(row: Row) -> None:
     """Every leaf that is not zero, once: a balance joins the sum of its asset, slots 0 and 1 are not money.
 
     The balances of an asset stand together, and the last of them *closes* their sum with the contract's claim. There is
-    one claim for each asset, so there is one run, and its asset is one that the venue has. Balances and sums are in [0, 2^62): a sum of two is below the
-    field's order, and the field's sum is that of the integers.
+    one claim for each asset, so there is one run, and its asset is one that the venue has. Balances and sums are in
+    [0, 2^62): a sum of two is below the field's order, and the field's sum is that of the integers.
     """
     money, other = row.flag("money"), row.column("other")
     row.zero(money * other, "one kind of leaf")
