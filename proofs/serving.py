@@ -55,7 +55,8 @@ def fill_limbs(
     limbs[~wide, 3:] = 0
     first, used = place["limb0"], len(values)
     trace[:used, first : first + 6] = limbs
-    trace[:used, place["wide"]] = wide
+    if "wide" in place:
+        trace[:used, place["wide"]] = wide
     trace[:used, place["multiplicity"]] = counts
     asked = np.bincount(trace[:, first : first + 5].ravel().astype(np.int64), minlength=LIMB_VALUES)[:LIMB_VALUES]
     wanted = [int(n) for n in asked]

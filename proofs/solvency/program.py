@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from ..params import Tier
-from ..statement.arithmetic import limbs
+from ..statement.arithmetic import amounts
 from ..tape import Program, assemble
 from .buses import BUSES
 from .tables import leaves, walk
@@ -18,8 +18,8 @@ TIERS: Final = (
     Tier(3, "maximal", (17, 17)),
 )
 """Both matrices have one height. An account takes one row of `walk` for each node that only it needs, about six, one of
-`leaves` for its key root and one for each balance, and as limbs a row for its number and two for each balance: with two
-assets the tiers hold about 680, 2,700, 10,900 and 21,800 accounts."""
+`leaves` for its key root and one for each balance, and up to two as limbs for each balance. With two assets the tiers
+hold about 680, 2,700, 10,900 and 21,800 accounts."""
 
 
 @cache
@@ -30,6 +30,6 @@ def solvency_program() -> Program:
         BUSES,
         {
             "tree": {"walk": walk},
-            "sums": {"limbs": limbs, "leaves": leaves},
+            "sums": {"limbs": amounts, "leaves": leaves},
         },
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..dsl import Row
-from ..params import ASSETS, STATE_DEPTH
-from ..statement.arithmetic import compression
-from ..statement.ledger import amount, below, small
+from ..params import STATE_DEPTH
+from ..statement.arithmetic import LIMB_BITS, compression
+from ..statement.buses import RANGE, Bits
+from ..statement.ledger import amount
 from .buses import WALK, Tag
 
 
@@ -18,7 +19,6 @@ def walk(row: Row) -> None:
     """
     children, node = compression(row.beside("hash"))
     opened, empty = row.flag("opened"), row.flag("empty")
-    row.zero(opened * empty, "one kind of row")
     level, index = row.columns("level", "index")
 
     row.receive(WALK, [int(Tag.SUBTREE), level, index, *node], opened, "this subtree")
@@ -38,20 +38,21 @@ def leaves(row: Row) -> None:
     """Every leaf that is not zero, once: a balance joins the sum of its asset, slots 0 and 1 are not money.
 
     The balances of an asset stand together, and the last of them *closes* their sum with the contract's claim. There is
-    one claim for each asset, so there is one run. Balances and sums are in [0, 2^62): a sum of two is below the
-    field's order, and the field's sum is that of the integers.
+    one claim for each asset, so there is one run, and its asset is one that the venue has. Balances and sums are in
+    [0, 2^62): a sum of two is below the field's order, and the field's sum is that of the integers.
     """
-    money, other = row.flag("money"), row.flag("other")
+    money, other = row.flag("money"), row.column("other")
     row.zero(money * other, "one kind of leaf")
     real = money + other
-    account, asset = row.columns("account", "asset")
+    low, high, asset = row.columns("low", "high", "asset")
+    account = low + high * (1 << LIMB_BITS)
     leaf = row.digest("leaf")
     row.zero(other * asset * (asset - 1), "what is not money is in slot 0 or 1")
     row.receive(
         WALK, [int(Tag.SUBTREE), STATE_DEPTH, 16 * account + asset + 2 * money, *leaf], real, "a leaf of the state"
     )
-    small(row, account, real, "account number")
-    below(row, asset, ASSETS, money, "asset number")
+    row.send(RANGE, [int(Bits.LIMB), low], real, "account number, low bits")
+    row.send(RANGE, [int(Bits.LIMB), high], real, "account number, high bits")
     balance = leaf[0]
     for element in leaf[1:]:
         row.zero(money * element, "a balance is one number")
@@ -59,7 +60,6 @@ def leaves(row: Row) -> None:
 
     total = row.column("total")
     closes = row.flag("closes")
-    row.zero(closes * (1 - money), "a balance closes a sum")
     open_ = money - closes
     row.on_first(money * (total - balance), "the first sum starts")
     row.step(money.next * (total.next - balance.next - open_ * total), "a balance joins the sum, or starts one")

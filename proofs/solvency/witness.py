@@ -10,6 +10,7 @@ from commitments.types import AMOUNT_LIMIT, BALANCE_SLOT, SLOTS, STATE_DEPTH, ZE
 
 from ..filler import Filler
 from ..params import ASSETS
+from ..statement.arithmetic import LIMB_BITS
 from .program import solvency_program
 from .public import Claim
 
@@ -107,8 +108,13 @@ def add_leaves(rows: Filler, leaves: Mapping[int, Digest]) -> None:
         total = 0
         for _, account, leaf in group:
             total += leaf[0]
-            last = rows.add("leaves", money=1, account=account, asset=asset, leaf=leaf, total=total)
+            last = rows.add("leaves", money=1, **number(account), asset=asset, leaf=leaf, total=total)
         last["closes"] = 1
     for account, slot, leaf in slots:
         if slot < BALANCE_SLOT:
-            rows.add("leaves", other=1, account=account, asset=slot, leaf=leaf)
+            rows.add("leaves", other=1, **number(account), asset=slot, leaf=leaf)
+
+
+def number(account: int) -> dict[str, int]:
+    """An account's number in the columns of `leaves`."""
+    return {"low": account % (1 << LIMB_BITS), "high": account >> LIMB_BITS}

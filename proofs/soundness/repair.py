@@ -247,8 +247,8 @@ def flags(world: World, matrix: int) -> frozenset[int]:
     known: frozenset[int] | None = getattr(sheet, "flags", None)
     if known is None:
         alone = [sheet.cone(a.expression.index) for a in sheet.matrix.asserts if a.label.endswith("is a flag")]
-        counts = [sheet.cone(m.count.index) for m in sheet.matrix.messages if m.weight and m.bus != BLIND]
+        counts = [sheet.direct(m.count.index) for m in sheet.matrix.messages if m.weight and m.bus != BLIND]
         own = {next(iter(cone))[1] for cone in alone if len(cone) == 1}
-        known = frozenset(own | {column for cone in counts for _, column in cone if column not in sheet.derived})
+        known = frozenset(own | {column for columns in counts for column in columns})
         sheet.flags = known  # type: ignore[attr-defined]
     return known

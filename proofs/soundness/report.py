@@ -52,8 +52,8 @@ def page(shown: Mapping[str, Any], written: str) -> str:
     """The documentation page: its hand-written part, and the table."""
     head = written.split(MARK)[0].rstrip() + f"\n\n{MARK}\n\n"
     lines = [
-        f"{shown['constraints']} constraints, {shown['forged']} shown by a forged witness, {shown['privacy']} for privacy, "
-        f"{shown['unexplained']} unexplained."
+        f"{shown['constraints']} constraints: {shown['forged']} shown by a forged witness, "
+        f"{shown['privacy']} for privacy, {shown['unexplained']} unexplained."
     ]
     for program in shown["programs"]:
         lines += ["", f"## The program `{program}`", "", "| constraint | kind | forged witness, and what it proves |"]

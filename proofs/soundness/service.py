@@ -84,9 +84,10 @@ def serve(
             looked = _looked_up(program, matrix)
             beside = any(n.split(".")[0] not in (*SERVICE, "row", "blind") for n in columns(program, matrix))
             _serve_ranges(made[matrix], ranging, values, limbs, looked, beside)
-        for (number, row), _ in fixed.items():
-            if number == matrix and not hashing:
-                made[matrix][row] = cells[matrix][row]
+        derived = [d.column for d in program.matrices[matrix].derived]
+        for (number, row), columns_ in fixed.items():
+            if number == matrix and columns_:
+                made[matrix][row, derived] = [cells[matrix][row][column] for column in derived]
     return made
 
 
@@ -129,7 +130,8 @@ def _serve_ranges(
             counts[value] += count if count <= MODULUS // 2 else count - MODULUS
     for row, ((kind, value), count) in enumerate(values.items()):
         wide = int(kind == Bits.AMOUNT)
-        trace[row, place["wide"]] = wide
+        if "wide" in place:
+            trace[row, place["wide"]] = wide
         trace[row, place["multiplicity"]] = count % MODULUS
         for i, column in enumerate(parts):
             digit = (value >> (12 * i)) & (_LIMBS - 1) if i < 5 else value >> 60

@@ -165,6 +165,18 @@ class Sheet:
         self._cones[node] = frozenset(found)
         return self._cones[node]
 
+    def direct(self, node: int) -> frozenset[int]:
+        """Input columns in a node's expression itself, of either row."""
+        found: set[int] = set()
+        stack = [node]
+        while stack:
+            op, a, b = self._nodes[stack.pop()]
+            if op in (Op.LOCAL, Op.NEXT) and a not in self.derived:
+                found.add(a)
+            elif op in (Op.ADD, Op.SUB, Op.MUL):
+                stack += [a, b]
+        return frozenset(found)
+
     def roots(self, constraint: Constraint) -> list[int]:
         """The nodes of a constraint: its expression, or a message's count and fields."""
         if not constraint.place[0]:

@@ -20,8 +20,8 @@ from .world import World
 class Subject:
     """A program under examination.
 
-    ``worlds`` builds an honest witness by name, ``forged`` one that lies already, ``forgeries`` are written by hand, ``recipes`` names a file of those
-    that the search has found, ``claims`` tells which public messages a liar may add.
+    ``worlds`` builds an honest witness by name, ``forged`` one that lies already. ``forgeries`` are written by hand,
+    ``recipes`` names a file of those that the search has found. ``claims`` tells which public messages a liar may add.
     """
 
     name: str

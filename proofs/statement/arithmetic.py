@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from commitments.poseidon2 import EXTERNAL_CONSTANTS, INTERNAL_CONSTANTS, INTERNAL_DIAGONAL
 
 from ..dsl import Expr, Row, total
@@ -68,14 +70,24 @@ def limbs(row: Row) -> None:
 
     The sixth limb has two bits, and a value that is not wide has three limbs.
     """
+    wide = row.flag("wide")
+    _split(row, wide + int(Bits.SMALL), lambda part: row.zero((1 - wide) * part, "a small value has three limbs"))
+
+
+def amounts(row: Row) -> None:
+    """The same for a program whose values are all amounts."""
+    _split(row, int(Bits.AMOUNT), lambda part: None)
+
+
+def _split(row: Row, kind: Expr | int, upper: Callable[[Expr], None]) -> None:
+    """A value of a class, its limbs, and the counter; ``upper`` is told the upper three limbs."""
     parts = row.digest("limb", 6)
     top = parts[5]
-    wide = row.flag("wide")
     value = total([part * (1 << (LIMB_BITS * i)) for i, part in enumerate(parts)])
     for part in parts[3:]:
-        row.zero((1 - wide) * part, "a small value has three limbs")
+        upper(part)
     row.zero(top * (top - 1) * (top - 2) * (top - 3), "an amount has 62 bits")
-    row.provide(RANGE, [wide + int(Bits.SMALL), value], row.column("multiplicity"), "value")
+    row.provide(RANGE, [kind, value], row.column("multiplicity"), "value")
     for i, part in enumerate(parts[:5]):
         row.send(RANGE, [int(Bits.LIMB), part], row.one, f"limb {i}")
 

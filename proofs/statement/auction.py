@@ -38,7 +38,8 @@ def orders(row: Row) -> None:
     row.receive(PUBLIC, [int(Tag.ORDER), auction, number, buy, price, quantity, fill], real, "order")
 
     # Where the limit stands: better than the pivot, at it, one tick beyond, or further.
-    better, at = row.flag("better"), row.flag("at")
+    # (`at` is 0 or 1 on real rows: were it -1, beside better, the distance would be -2.)
+    better, at = row.flag("better"), row.column("at")
     worse = real - better - at
     row.zero(worse * (worse - 1), "one of better, at, worse")
     edge = (2 * buy - 1) * (price - pivot)
@@ -48,8 +49,6 @@ def orders(row: Row) -> None:
     adjacent = row.is_zero("adjacent", distance)
     above = neighbour * (neighbour + 1) * (1 - buy)
     beneath = neighbour * (neighbour - 1) * buy
-    row.zero((1 - real) * better, "padding is neither better")
-    row.zero((1 - real) * at, "nor at the pivot")
     beyond = row.derive("beyond", (above + beneath) * HALF)
     counted = row.derive("counted", worse * adjacent * beyond)
 
@@ -103,7 +102,7 @@ def markets(row: Row) -> None:
     # Demand and supply at the pivot and at one neighbour.
     sums = row.share("buy_better", "buy_at", "sell_better", "sell_at", "beyond")
     buy_better, buy_at, sell_better, sell_at, beyond = sums
-    for column in sums:
+    for column in sums[1:]:  # then demand above the pivot has no supply to trade with
         row.zero((real - present) * column, "without orders all sums are 0")
     demand, supply = buy_better + buy_at, sell_better + sell_at
     (pivot,) = row.share("pivot")
@@ -121,7 +120,8 @@ def markets(row: Row) -> None:
         row.zero(idle * value, label)
 
     # Trade at the pivot, in one of three cases.
-    even, pressed_up, pressed_down = row.flag("even"), row.flag("buy_pressure"), row.flag("sell_pressure")
+    # The three are 0 or 1: pressure needs its neighbour, of which there is one, and as many lots as it says it is.
+    even, pressed_up, pressed_down = row.columns("even", "buy_pressure", "sell_pressure")
     row.zero(even + pressed_up + pressed_down - trade, "one case")
     surplus = demand - supply
     row.zero(trade * (price - pivot), "the price is the pivot")

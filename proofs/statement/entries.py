@@ -20,18 +20,19 @@ def fee_per_lot(row: Row, name: str, price: Expr, fee_ppm: Expr, count: Expr) ->
 
 def entries(row: Row) -> None:
     """One row for each entry: real rows first, bundle after bundle, in the order of the bundle table."""
-    withdraw, buy, sell = row.flag("withdraw"), row.flag("buy"), row.flag("sell")
+    # At most one of the three is 1. A row that is not real would follow a bundle's end and start one (see below), and one
+    # that is more than one thing would be an order without a price, below any band.
+    withdraw, buy, sell = row.column("withdraw"), row.flag("buy"), row.flag("sell")
     order = buy + sell
     real = withdraw + order
-    row.zero(real * (real - 1), "one kind of entry")
     number, position = row.columns("number", "position")
     bundle, account, batch, count, cover = row.columns("bundle", "account", "batch", "count", "cover")
-    first, last = row.flag("first"), row.flag("last")
+    first, last = row.columns("first", "last")
     more = real - last
 
-    # Bundles: where one starts and ends, and that its rows stand together.
-    row.zero(first * (1 - real), "only real rows start a bundle")
-    row.zero(last * (1 - real), "only real rows end a bundle")
+    # Bundles: where one starts and ends, and that its rows stand together. That `real`, `first` and `last` are flags
+    # follows: a row with another `real` comes after a last one, so it is a first one, a pair, and real. A row that is
+    # last by another number stands at position 0, and positions start at 1.
     row.on_first(number, "rows are numbered from 0")
     row.step(number.next - number - 1, "rows are numbered")
     row.on_first(real - first, "the first row starts a bundle")
@@ -49,7 +50,7 @@ def entries(row: Row) -> None:
     # The hash chain over pairs of entries.
     price, quantity, market = row.columns("price", "quantity", "market")
     before, after = row.digest("before"), row.digest("after")
-    pair = row.flag("pair")
+    pair = row.column("pair")
     kind = withdraw + 2 * buy + 3 * sell
     code = kind + 256 * market + 65536 * price
     second = [

@@ -42,6 +42,36 @@ def price_at_the_bottom_of_the_band() -> Forged:
     return lie(honest(), Priced(lambda p: p and 90))
 
 
+def _at_the_top() -> EpochInput:
+    """More buys than sells at every price: the rule gives the top of the band, 110."""
+    return honest([(Entry(Kind.BUY, 0, 110, 9),), (Entry(Kind.SELL, 0, 97, 5),)])
+
+
+def _at_the_bottom() -> EpochInput:
+    """More sells than buys at every price: the rule gives the bottom of the band, 90."""
+    return honest([(Entry(Kind.BUY, 0, 103, 5),), (Entry(Kind.SELL, 0, 90, 9),)])
+
+
+@attack(5)
+def price_one_tick_below_the_top_of_the_band() -> Forged:
+    return lie(_at_the_top(), Priced(lambda p: p and p - 1))
+
+
+@attack(5)
+def price_one_tick_above_the_top_of_the_band() -> Forged:
+    return lie(_at_the_top(), Priced(lambda p: p and p + 1))
+
+
+@attack(5)
+def price_one_tick_above_the_bottom_of_the_band() -> Forged:
+    return lie(_at_the_bottom(), Priced(lambda p: p and p + 1))
+
+
+@attack(5)
+def price_one_tick_below_the_bottom_of_the_band() -> Forged:
+    return lie(_at_the_bottom(), Priced(lambda p: p and p - 1))
+
+
 @attack(5)
 def no_trade_for_a_crossing_book() -> Forged:
     return lie(honest(), Priced(lambda p: None))

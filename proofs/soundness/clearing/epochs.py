@@ -33,8 +33,8 @@ def two_batches() -> EpochInput:
 def wrapped_fee(limb: int) -> Forged:
     """A buyer's fee that wraps around the field, so that an order that fits is dropped.
 
-    ``fee * 10^6 - price * fee_ppm`` is as small as the rule says, modulo p. The multiple of p is chosen such that of the
-    fee's three upper limbs only ``limb`` is not zero.
+    ``fee * 10^6 - price * fee_ppm`` is as small as the rule says, modulo p. The multiple of p is chosen such that of
+    the fee's three upper limbs only ``limb`` is not zero.
     """
     price, ppm = (1 << 30, PPM) if limb == 5 else (103, 1000)
     multiples = range(62_500, 250_000, 62_500) if limb == 5 else range(1, 200_000)
@@ -103,6 +103,33 @@ def _leaf_of_account_1() -> Forged:
 
 def _pivot_at_the_reference() -> Forged:
     return _changed(lambda rows: rows["markets"][1].update(pivot=rows["markets"][1]["reference"]))
+
+
+def _two(sells: int = 5) -> EpochInput:
+    """One buy at 103 and one sell at 97, the reference at 100."""
+    return honest([(Entry(Kind.BUY, 0, 103, 5),), (Entry(Kind.SELL, 0, 97, sells),)])
+
+
+def _tie() -> EpochInput:
+    """Equal volume and surplus at 100 and 101; the reference is 99."""
+    bundles = [
+        (Entry(Kind.BUY, 0, 101, 5),),
+        (Entry(Kind.BUY, 0, 100, 3),),
+        (Entry(Kind.SELL, 0, 100, 5),),
+        (Entry(Kind.SELL, 0, 101, 3),),
+    ]
+    return honest(bundles, references=(99, 1010))
+
+
+def _two_histories(asset: int) -> Forged:
+    """A balance that an order that is not filled has touched is in a second cell, too."""
+    order = Entry(Kind.SELL, 0, 106, 5) if asset else Entry(Kind.BUY, 0, 95, 5)
+
+    def change(rows: Any) -> None:
+        cell = next(r for r in rows["cells"] if r.get("balance") and (r["account"], r["asset"]) == (2, asset))
+        rows["cells"].append({**cell, "until": 0})
+
+    return _changed(change, honest([(order,)]))
 
 
 def _even_at_the_top() -> Forged:
@@ -229,6 +256,17 @@ STARTS: Final[dict[str, Callable[[], Forged]]] = {
     "book, pivot at the reference": _pivot_at_the_reference,
     "withdrawals": lambda: lie(honest([(Entry(Kind.WITHDRAWAL, 0, 0, 5),), (Entry(Kind.WITHDRAWAL, 0, 0, 6),)])),
     "better order passed over": _passed_over,
+    "two runs": lambda: lie(honest([[Entry(Kind.BUY, 0, 95, 1)] * 2, [Entry(Kind.BUY, 0, 95, 2)] * 2])),
+    "two groups": lambda: lie(honest([[Entry(Kind.WITHDRAWAL, 0, 0, 5), Entry(Kind.BUY, 0, 95, 2)]] * 2)),
+    "three withdrawals": lambda: lie(honest([[Entry(Kind.WITHDRAWAL, 0, 0, units) for units in (5, 10**9, 6)]])),
+    "dropped withdrawal": lambda: lie(honest([[Entry(Kind.WITHDRAWAL, 0, 0, 10**6), Entry(Kind.BUY, 0, 95, 2)]])),
+    "no crossing": lambda: lie(honest([[Entry(Kind.BUY, 0, 95, 5)], [Entry(Kind.SELL, 0, 105, 5)]])),
+    "even": lambda: lie(_two()),
+    "sell pressure": lambda: lie(_two(sells=9)),
+    "tie": lambda: lie(_tie()),
+    "tie beyond the reference": lambda: lie(_tie(), Priced(lambda p: p and 101)),
+    "two histories, left": lambda: _two_histories(0),
+    "two histories, right": lambda: _two_histories(1),
     "even at the top": _even_at_the_top,
     "phase below zero": lambda: _phase(-1),
     "phase above the lots": lambda: _phase(1),

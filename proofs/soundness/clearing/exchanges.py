@@ -1,9 +1,9 @@
 """Forgeries against messages that are removed with their other side.
 
-Every tuple has to be taken as often as it is sent. Where one side of an exchange cannot be left out, because its count is
-a flag and nothing else sends or takes such a tuple, a program that lacks only the other side refuses every witness in which
-the exchange happens. That shows nothing; so the exchange is removed as a whole, for public messages on the side of the
-verifier too, and a forged witness is shown for what it carried.
+Every tuple has to be taken as often as it is sent. Where one side of an exchange cannot be left out, because its
+count is a flag and nothing else sends or takes such a tuple, a program that lacks only the other side refuses every
+witness in which the exchange happens. That shows nothing; so the exchange is removed as a whole, for public messages on
+the side of the verifier too, and a forged witness is shown for what it carried.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import replace
 from commitments.bundle import Entry, Kind
 from proofs.expression import MODULUS
 from proofs.statement.buses import Phase
-from proofs.statement.witness.execute import execute
+from proofs.statement.witness.execute import MarketResult, execute
 from proofs.statement.witness.inputs import Market, OpenedLeaf
 from proofs.statement.witness.memory import time
 from proofs.statement.witness.rules import Rules
@@ -138,6 +138,26 @@ def count_of_the_batch_one_less() -> Forged:
         for bus, fields in public_messages(epoch, forged, forged)
     ]
     return forged, messages
+
+
+@attack(2)
+def batch_skipped() -> Forged:
+    """The first of two batches is proven as if nothing had been sealed in it."""
+    made = venue()
+    sealed = made.epoch([made.batch(0, book()), made.batch(1, book()[:2])])
+    empty = replace(sealed.batches[0], leaves=[])
+    forged = execute(replace(sealed, batches=[empty, sealed.batches[1]]))
+    forged.results[0] = tuple(MarketResult(price, price, 0) for price in sealed.references)
+    return forged, public_messages(sealed, forged, execute(sealed))
+
+
+@attack(2)
+def batch_numbers_that_start_one_later() -> Forged:
+    """The batch is proven under the next number: its keys are those of a batch that L1 has not reached."""
+    made = venue()
+    sealed = made.epoch([made.batch(0, book())])
+    later = replace(sealed, first_batch=sealed.first_batch + 1, batches=[made.batch(1, book())])
+    return lie(later, sealed=sealed)
 
 
 # -- clause 3: authorisation
@@ -321,6 +341,13 @@ def dropped_though_it_fits() -> Forged:
 @attack(4)
 def dropped_though_it_fits_exactly() -> Forged:
     return lie(honest(balances={2: (4080, 0, 0)}), Admitting(lambda rest, debit: rest > debit))
+
+
+@attack(4)
+def debits_that_wrap_across_markets() -> Forged:
+    """Two buys in two markets, each within the balance; together they leave less than nothing."""
+    bundle = (Entry(Kind.BUY, 0, 101, 40), Entry(Kind.BUY, 1, 1010, 5))
+    return lie(honest([bundle, *book()[1:]], balances={2: (6000, 0, 0)}), Admitting(lambda rest, debit: True))
 
 
 class _Covering(Rules):

@@ -113,25 +113,41 @@ _DEBT = "an order is admitted that its account cannot pay"
 LIMBS = (
     _attacked("limb_that_serves_itself", _BELOW, _LOW, "limbs: wide is a flag", _looks_itself_up),
     _attacked(
-        "fee_of_44_bits", "a fee wraps around the field: an order that fits is dropped", "wrapped fee, limb 3",
-        "limbs: a small value has three limbs", _as_it_is,
+        "fee_of_44_bits",
+        "a fee wraps around the field: an order that fits is dropped",
+        "wrapped fee, limb 3",
+        "limbs: a small value has three limbs",
+        _as_it_is,
     ),
     _attacked(
-        "fee_of_48_bits", "a fee wraps around the field: an order that fits is dropped", "wrapped fee, limb 4",
-        "limbs: a small value has three limbs (2)", _as_it_is,
+        "fee_of_48_bits",
+        "a fee wraps around the field: an order that fits is dropped",
+        "wrapped fee, limb 4",
+        "limbs: a small value has three limbs (2)",
+        _as_it_is,
     ),
     _attacked(
-        "fee_of_60_bits", "a fee wraps around the field: an order that fits is dropped", "wrapped fee, limb 5",
-        "limbs: a small value has three limbs (3)", _as_it_is,
+        "fee_of_60_bits",
+        "a fee wraps around the field: an order that fits is dropped",
+        "wrapped fee, limb 5",
+        "limbs: a small value has three limbs (3)",
+        _as_it_is,
     ),
     _attacked(
         "balance_of_63_bits", "a balance of 2^62 units", "balance_of_63_bits", "limbs: an amount has 62 bits", _as_it_is
     ),
-    _attacked("counter_from_minus_one", _BELOW, f"{_LOW}, high", "limbs: the counter starts at 0", _counter_from_minus_one),
-    _attacked("minus_one_as_a_single_limb", _BELOW, f"{_LOW}, high", "limbs: the counter stays or rises by 1", _counter_jumps),
     _attacked(
-        "limb_of_13_bits", "a balance of 2^62 units", "balance_of_63_bits, high",
-        "limbs: the counter ends at 2^12 - 1", _counter_goes_on,
+        "counter_from_minus_one", _BELOW, f"{_LOW}, high", "limbs: the counter starts at 0", _counter_from_minus_one
+    ),
+    _attacked(
+        "minus_one_as_a_single_limb", _BELOW, f"{_LOW}, high", "limbs: the counter stays or rises by 1", _counter_jumps
+    ),
+    _attacked(
+        "limb_of_13_bits",
+        "a balance of 2^62 units",
+        "balance_of_63_bits, high",
+        "limbs: the counter ends at 2^12 - 1",
+        _counter_goes_on,
     ),
     *(
         _attacked(f"limb_{i}_not_looked_up", _BELOW, _LOW, f"limbs: limb {i}", _one_limb(i, _MINUS_ONE))
@@ -141,4 +157,4 @@ LIMBS = (
         _attacked(f"limb_{i}_not_looked_up", _DEBT, _SHORT, f"limbs: limb {i}", _one_limb(i, _MINUS_ONE))
         for i in range(3, 5)
     ),
-)  # fmt: skip
+)

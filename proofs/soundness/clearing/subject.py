@@ -18,7 +18,7 @@ from .core import ATTACKS, Forged, honest
 from .epochs import STARTS, two_batches
 from .exchanges import exchanges
 from .forgeries import FORGERIES
-from .lies import AUCTION, REQUESTS
+from .lies import AUCTION, NODES, REQUESTS, STRUCTURE
 from .scenario import public_messages
 from .serving import LIMBS, registers
 
@@ -86,6 +86,6 @@ CLEARING: Final = Subject(
     WORLDS,
     FORGED,
     claims,
-    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *AUCTION, *exchanges()),
+    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *exchanges()),
     Path(__file__).with_name("recipes.json"),
 )

@@ -9,10 +9,9 @@ from proofs.solvency.buses import WALK_BUS
 from proofs.solvency.program import solvency_program
 from proofs.solvency.public import Claim, public_messages
 from proofs.solvency.settlement import Statement, Witness, prove, verify_statement
+from proofs.soundness.solvency.attacks import ATTACKS, Attack
+from proofs.soundness.solvency.scenario import OWED, Forged, honest
 from proofs.verifier import ProofRejected, Reason
-
-from .attacks import ATTACKS, Attack
-from .scenario import OWED, Forgery, honest
 
 CONTRACT = "0x" + "51" * 20
 
@@ -21,7 +20,7 @@ def statement(claim: Claim) -> Statement:
     return Statement(31337, CONTRACT, claim, tier=0)
 
 
-def complaints(forgery: Forgery) -> list[str]:
+def complaints(forgery: Forged) -> list[str]:
     """Labels of what the forged traces break."""
     program = solvency_program()
     messages = [(WALK_BUS, message) for message in public_messages(forgery.claim)]

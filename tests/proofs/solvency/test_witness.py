@@ -16,8 +16,7 @@ from proofs.solvency.program import TIERS, solvency_program
 from proofs.solvency.public import Claim, pack, public_messages
 from proofs.solvency.settlement import build_witness, smallest
 from proofs.solvency.witness import StateError, draft, liabilities
-
-from .scenario import HEIGHTS
+from proofs.soundness.solvency.scenario import HEIGHTS
 
 
 def holds(claim: Claim, traces: list[Trace]) -> bool:
