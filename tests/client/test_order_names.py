@@ -259,7 +259,11 @@ async def test_a_copy_of_the_store_is_refused(tmp_path: Path, l1: SimulatedL1, a
 
 
 async def test_the_deadline_is_counted_down(
-    tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    l1: SimulatedL1,
+    alice: Trader,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The venue is gone after the seal: the countdown runs on the own L1 connection, and warns."""
     async with contextlib.AsyncExitStack() as venue, contextlib.AsyncExitStack() as clients:
@@ -267,6 +271,7 @@ async def test_the_deadline_is_counted_down(
         client = await clients.enter_async_context(alice.funded(node))
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         alice.chain.lag = 1_000
+        monkeypatch.setattr(client._agent, "pushed", lambda message: None)
         node.seal_now()
         while node.state.lifecycle.batch(0).seal is None:  # noqa: ASYNC110 - the node tells nobody
             await asyncio.sleep(0.01)
