@@ -108,6 +108,11 @@ class SyncOrder:
         """The clearing price in ticks, once known."""
         return self.handle.price
 
+    @property
+    def transaction(self) -> str | None:
+        """Hash of the settling transaction, once settled."""
+        return self.handle.transaction
+
     def __iter__(self) -> Iterator[OrderState]:
         """All states from the first on, as they come, until a final one."""
         events = self.handle.events()

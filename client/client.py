@@ -45,6 +45,7 @@ from .signers import LocalSigner, Signer, signer_of
 from .store import BatchRecord, Store
 from .typed import Messages
 from .venue import Number, Venue
+from .work import Work
 
 __all__ = ["Client"]
 
@@ -211,18 +212,20 @@ class Client(MakerAccess):
             self.venue, number, self._link, self._store, self._ring, self._signer, self._book, keeper, self._take_over
         )
         self._agent = RevealAgent(
-            self.venue,
-            number,
-            self._chain,
-            self._link,
-            self._store,
-            self._ring,
-            self._signer.address,
-            self._audit,
-            keeper,
-            self._batch_changed,
-            self._poll_seconds,
-            self._countdown,
+            Work(
+                venue=self.venue,
+                account=number,
+                chain=self._chain,
+                link=self._link,
+                store=self._store,
+                keys=self._ring,
+                commit_address=self._signer.address,
+                auditor=self._audit,
+                keeper=keeper,
+                changed=self._batch_changed,
+                poll_seconds=self._poll_seconds,
+                countdown=self._countdown,
+            )
         )
         self._working = asyncio.create_task(self._agent.run())
         self._proving = asyncio.create_task(self.proofs.run())

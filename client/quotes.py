@@ -13,21 +13,20 @@ A maker with more than 64 orders gives several accounts: the same call spreads t
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from .allocation import Share, allocate
 from .errors import InputError, SealbookError, StateError
+from .fillwatch import FillCallback, FillWatch, InventoryCallback
 from .handles import Commitment, OrderHandle
-from .inventory import Inventory, MakerFill, QuoteTick, fill_of
+from .inventory import Inventory, QuoteTick
 from .orders import Instruction
-from .standing import StandingLadder, StandingOrder, settled_or_cleared
+from .standing import StandingLadder, StandingOrder
 
 if TYPE_CHECKING:
     from .client import Client
@@ -39,9 +38,6 @@ _SECOND: Final = 1.0
 _CLOSED: Final = "client_closed"
 _SEALED: Final = ("no_commitment", "wrong_phase")
 _BATCH_OVER: Final = ("batch_over", "batch_not_open")
-
-FillCallback: TypeAlias = Callable[[MakerFill], Awaitable[None] | None]
-InventoryCallback: TypeAlias = Callable[[Inventory], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +70,12 @@ class Quotes:
             raise InputError("the accounts are at different venues", field="clients")
         self.clients = tuple(clients)
         self._lease = lease
-        self._fill_callbacks: list[FillCallback] = []
-        self._inventory_callbacks: list[InventoryCallback] = []
         self._standing: StandingLadder | None = None
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._leasing: asyncio.Task[None] | None = None
-        self._watching: set[asyncio.Task[None]] = set()
-        self._last = -1
+        self._fills = FillWatch(self.clients, self._wake.set)
 
     async def __aenter__(self) -> Quotes:
         return self
@@ -94,29 +87,26 @@ class Quotes:
 
     async def close(self) -> None:
         """Stop keeping quotes. Those in the open batch stay there: until their lease is over, if they have one."""
-        tasks = [task for task in (self._keeping, self._leasing, *self._watching) if task is not None]
+        tasks = [task for task in (self._keeping, self._leasing) if task is not None]
         self._keeping = self._leasing = self._standing = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._fills.close()
 
     # ------------------------------------------------------------------------------------------ callbacks
 
     def on_fill(self, callback: FillCallback) -> None:
         """Call ``callback`` with every fill of these quotes, as soon as the batch is cleared."""
-        self._fill_callbacks.append(callback)
+        self._fills.on_fill.append(callback)
 
     def on_inventory(self, callback: InventoryCallback) -> None:
         """Call ``callback`` with what the accounts hold, after every cleared batch in which they quoted."""
-        self._inventory_callbacks.append(callback)
+        self._fills.on_inventory.append(callback)
 
     async def inventory(self) -> Inventory:
         """What the accounts hold together."""
-        symbols: dict[str, Decimal] = {}
-        for client in self.clients:
-            for symbol, tokens in (await client.available()).items():
-                symbols[symbol] = symbols.get(symbol, Decimal(0)) + tokens
-        return Inventory(self._last, symbols)
+        return await self._fills.inventory()
 
     # ------------------------------------------------------------------------------------------ quoting
 
@@ -214,7 +204,7 @@ class Quotes:
                 for place, handle in zip(share.places, outcome, strict=True):
                     orders[place] = handle
         if commitments:
-            self._spawn(self._watch(batch, commitments))
+            self._fills.watch(batch, commitments)
         if self._lease is not None and self._leasing is None:
             self._leasing = asyncio.create_task(self._renew(self._lease))
         return QuoteResult(batch, tuple(orders), commitments, errors)
@@ -323,52 +313,3 @@ class Quotes:
                     if error.code == _CLOSED:
                         return
                     log.warning("lease of account %d: %s", client.account, error, extra={"code": error.code})
-
-    # ------------------------------------------------------------------------------------------ outcomes
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
-
-    async def _watch(self, batch: int, commitments: Mapping[int, Commitment]) -> None:
-        """Tell of the fills of a batch, then of what they left."""
-        venue, cleared = self.clients[0].venue, False
-        for account, made in commitments.items():
-            for handle in made:
-                await _outcome(handle)
-                fill = fill_of(venue, account, handle)
-                cleared = cleared or handle.fill is not None
-                if fill is not None:
-                    for callback in self._fill_callbacks:
-                        await _called(callback, fill)
-        self._wake.set()
-        if not cleared:
-            return
-        self._last = max(self._last, batch)
-        if self._inventory_callbacks:
-            inventory = await self.inventory()
-            for told in self._inventory_callbacks:
-                await _called(told, inventory)
-
-
-async def _outcome(handle: OrderHandle) -> None:
-    """Wait until an order is cleared, or can be no more."""
-    if settled_or_cleared(handle):
-        return
-    try:
-        async for _ in handle.events():
-            if settled_or_cleared(handle):
-                return
-    except StateError:
-        return  # the client was closed
-
-
-async def _called(callback: Callable[[Any], Any], fact: object) -> None:
-    """A strategy's fault must not stop the quotes."""
-    try:
-        result = callback(fact)
-        if inspect.isawaitable(result):
-            await result
-    except Exception:
-        log.exception("a callback failed")

@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,14 +147,17 @@ class RemoteSigner:
         method: str = "eth_signTypedData_v4",
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise InputError(f"a signer's address is an http or https URL, not {url!r}", code="bad_url", field="url")
+            raise InputError(
+                f"a signer's address is an http or https URL, not {url[:8]!r}...", code="bad_url", field="url"
+            )
         try:
             number = bytes.fromhex(address.removeprefix("0x"))
         except ValueError:
             number = b""
         if len(number) != 20:
             raise InputError(f"{address!r} is no address", code="bad_address", field="address")
-        self.url = url
+        self._url = url  # may hold a password, so messages name the host only
+        self._host = urllib.parse.urlsplit(url).hostname or ""
         self._address = checksum_address(number)
         self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._timeout = timeout
@@ -192,7 +196,7 @@ class RemoteSigner:
 
     def _call(self, method: str, parameters: list[Any]) -> Any:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
-        request = urllib.request.Request(self.url, body, self._headers)
+        request = urllib.request.Request(self._url, body, self._headers)
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
                 answer = json.loads(response.read(_MAX_REPLY))
@@ -203,7 +207,7 @@ class RemoteSigner:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise SignerError(
-                f"the signer at {self.url} does not answer: {reason}", code="signer_unreachable", retryable=True
+                f"the signer at {self._host} does not answer: {reason}", code="signer_unreachable", retryable=True
             ) from None
         except ValueError:
             raise SignerError("the signer's answer is not JSON", code="signer_malformed") from None

@@ -74,6 +74,8 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     index: int = 0
     siblings: tuple[Digest, ...] = ()
     seal_block: int = 0
+    sent: bool = False
+    """Whether the reveal may have left the machine."""
     acknowledgement: bytes = b""
     refusal: str = ""
     reason: str = ""

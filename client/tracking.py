@@ -41,7 +41,7 @@ def advance(account: int, made: Commitment, record: BatchRecord, message: Commit
         _all(made, _void(record.reason))
     elif record.phase == "missed":
         # Once something was sent without an answer, only the venue's result tells whether it arrived.
-        if record.sequence == 0 or record.refusal:
+        if record.refusal or not record.sent:
             _all(made, RevealMissed(record.reason, fault_of(record.reason)))
     elif record.phase != "open":
         if message.sequence != record.sequence and record.sequence:

@@ -413,13 +413,21 @@ class Node:
         try:
             package, seconds = await self._prover.prove(self.state, first, last)
         except ProverError as error:
+            if self._settled(first):
+                return
             if last == first or error.code not in _TOO_MUCH:
                 raise
             shorter = EpochClosed(first, (first + last) // 2)
             log.warning("batches %d to %d: %s; proving fewer together", first, last, error)
             await self.record([shorter])
             return
-        await self.record([await blocking(self._store.save, package, seconds)])
+        proven = await blocking(self._store.save, package, seconds)
+        if not self._settled(first):
+            await self.record([proven])
+
+    def _settled(self, batch: int) -> bool:
+        """Whether a settlement that was sent earlier turned out to be on L1, while the proof was made again."""
+        return self.state.lifecycle.batch(batch).settled is not None
 
     async def _settle(self, first: int, last: int) -> None:
         batch = self.state.lifecycle.batch(first)

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import ClientConnection
 
 from client.deadlines import Countdown, Deadline
+from client.dialing import Socket
 from client.errors import InputError, NoReplyError, StateError
 from client.orders import buy, sell
 from client.states import (
@@ -33,7 +33,7 @@ from tests.orderbook.simulated import SimulatedL1, running
 
 from .conftest import Trader, mining, url_of
 
-Exchange = Callable[[ClientConnection, wire.Message], Awaitable[wire.Reply]]
+Exchange = Callable[[Socket, wire.Message], Awaitable[wire.Reply]]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
 def lost_reply(real: Exchange) -> Exchange:
     """The venue gets a commitment, and its answer is lost."""
 
-    async def exchange(socket: ClientConnection, message: wire.Message) -> wire.Reply:
+    async def exchange(socket: Socket, message: wire.Message) -> wire.Reply:
         reply = await real(socket, message)
         if isinstance(message, wire.Commit):
             await asyncio.Event().wait()
@@ -61,7 +61,7 @@ def lost_reply(real: Exchange) -> Exchange:
 def lost_request(real: Exchange) -> Exchange:
     """A commitment is lost on its way to the venue."""
 
-    async def exchange(socket: ClientConnection, message: wire.Message) -> wire.Reply:
+    async def exchange(socket: Socket, message: wire.Message) -> wire.Reply:
         if isinstance(message, wire.Commit):
             await asyncio.Event().wait()
         return await real(socket, message)
@@ -179,6 +179,53 @@ async def test_an_order_that_never_arrived_can_be_sent_again(
         assert order.state.receipt.sequence == 1
 
 
+async def test_a_process_that_died_before_it_sent_anything(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is in the store and nowhere else: the next process says so, and sends the same bytes."""
+    async with mining(tmp_path, l1) as node:
+        orders = [buy("ETH/USD", 1, 200, client_order_id="x")]
+        async with alice.funded(node) as client:
+            monkeypatch.setattr(client._link, "_exchange", lost_request(client._link._exchange))
+            with pytest.raises(NoReplyError):
+                await client.commit(orders, within=0.3)
+            (stored,) = client._store.commitments(0)
+        async with alice.running(url_of(node)) as client:
+            assert isinstance((await client.resolve("x", within=2.0)).state, Created)
+            (order,) = await client.commit(orders)
+            assert isinstance(order.state, Committed)
+            held = node.state.lifecycle.batch(0).commitments[client.account]
+            assert (held.sequence, held.commitment) == (stored.sequence, stored.commitment)
+
+
+async def test_two_stores_with_the_same_numbers(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    """The other process used the same client sequence: the venue refuses, and nobody accuses it of anything."""
+    async with mining(tmp_path, l1) as node:
+        async with alice.funded(node):
+            pass
+        copy = tmp_path / "copy" / alice.path.name
+        copy.parent.mkdir()
+        for name in os.listdir(tmp_path):
+            if name.startswith(alice.path.name):
+                shutil.copy2(tmp_path / name, copy.parent / name)
+        first = alice.path
+        async with alice.running(url_of(node)) as one:
+            alice.path = copy
+            async with alice.running(url_of(node), take_over=True) as two:
+                (mine,) = await one.commit([buy("ETH/USD", 1, 200)])
+                two._store.next_sequence()
+                (other,) = await two.commit([buy("ETH/USD", 2, 200)])
+                assert other.receipt is not None
+                assert mine.receipt is not None
+                assert other.receipt.sequence > mine.receipt.sequence
+                one._store.next_sequence()
+                one._store.next_sequence()
+                node.seal_now()
+                assert await mine.cancelled() == Cancelled("replaced_elsewhere")
+                assert isinstance(await other.settled(), Unfilled)
+        alice.path = first
+
+
 async def test_an_order_that_never_arrived_expires_with_its_batch(
     tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +252,7 @@ async def test_valid_for_one_batch(tmp_path: Path, l1: SimulatedL1, alice: Trade
             assert (other.value.code, other.value.field) == (code, "valid_for_batch")
         real = client._link._exchange
 
-        async def closing(socket: ClientConnection, message: wire.Message) -> wire.Reply:
+        async def closing(socket: Socket, message: wire.Message) -> wire.Reply:
             if isinstance(message, wire.Commit):
                 node.seal_now()
                 await asyncio.sleep(0.2)
@@ -259,7 +306,11 @@ async def test_a_copy_of_the_store_is_refused(tmp_path: Path, l1: SimulatedL1, a
 
 
 async def test_the_deadline_is_counted_down(
-    tmp_path: Path, l1: SimulatedL1, alice: Trader, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    l1: SimulatedL1,
+    alice: Trader,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The venue is gone after the seal: the countdown runs on the own L1 connection, and warns."""
     async with contextlib.AsyncExitStack() as venue, contextlib.AsyncExitStack() as clients:
@@ -267,6 +318,7 @@ async def test_the_deadline_is_counted_down(
         client = await clients.enter_async_context(alice.funded(node))
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         alice.chain.lag = 1_000
+        monkeypatch.setattr(client._agent, "pushed", lambda message: None)
         node.seal_now()
         while node.state.lifecycle.batch(0).seal is None:  # noqa: ASYNC110 - the node tells nobody
             await asyncio.sleep(0.01)

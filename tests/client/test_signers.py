@@ -168,9 +168,10 @@ async def test_what_a_remote_signer_answers_is_checked(answer: Answer, status: i
 
 async def test_a_remote_signer_that_is_not_there() -> None:
     with serving(wallet()) as url:
-        signer = RemoteSigner(url, Account.from_key(KEY).address)
+        signer = RemoteSigner(url.replace("//", "//user:hidden@"), Account.from_key(KEY).address)
     with pytest.raises(SignerError, match="does not answer") as caught:
         await signer.sign_message(COMMIT)
+    assert "hidden" not in str(caught.value) + repr(signer)
     assert (caught.value.code, caught.value.retryable) == ("signer_unreachable", True)
     for url, address, field in (("ftp://x", "0x" + "11" * 20, "url"), ("http://x", "0x12", "address")):
         with pytest.raises(InputError) as refused:

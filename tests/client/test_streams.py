@@ -96,7 +96,7 @@ async def test_after_a_reconnect_nothing_is_missing(tmp_path: Path, l1: Simulate
         batches = client.streams.batches()
         await anext(batches)
         assert client._link._socket is not None
-        client._link._socket.transport.abort()
+        client._link._socket.abort()
         assert (await until(batches, Stale)).reason == "connection_lost"
         node.seal_now()
         resynced = await until(batches, Resynced)
@@ -156,7 +156,7 @@ async def test_more_was_missed_than_the_venue_remembers(tmp_path: Path, l1: Simu
         node._desk.streams._memory.clear()
         assert client._link._socket is not None
         client._link.url = "ws://127.0.0.1:9"
-        client._link._socket.transport.abort()
+        client._link._socket.abort()
         await until(batches, Stale)
         async with connected(node, l1.parameters()) as other:
             await other.ask(wire.Subscribe(1), wire.Subscribed)
@@ -184,6 +184,22 @@ async def test_a_silent_connection_is_given_up(
         assert stale.reason == "connection_lost"
         monkeypatch.undo()
         assert (await until(batches, Resynced)).missed == 0
+
+
+async def test_the_venue_gives_up_a_silent_client(tmp_path: Path, l1: SimulatedL1) -> None:
+    """The other direction: a peer that never answers a ping is closed."""
+    async with running(tmp_path, l1, limits=Limits(ping_seconds=0.2)) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.server.port)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        try:
+            async with asyncio.timeout(30):
+                assert b"101 Switching Protocols" in await reader.readuntil(b"\r\n\r\n")
+                await reader.read()  # until the end: the greeting, pings, and the close frame
+        finally:
+            writer.close()
 
 
 def test_a_slow_reader_gets_the_state_in_the_place_of_what_waits() -> None:
