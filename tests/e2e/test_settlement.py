@@ -48,7 +48,7 @@ pytestmark = pytest.mark.slow
 ENDPOINT = "SEALBOOK_TEST_RPC"
 SNAPSHOT = Path(__file__).parents[2] / "contracts" / "snapshots" / "gas.json"
 TOLERANCE = 0.02
-SETTLEMENT_GAS = 15_000_000
+SETTLEMENT_GAS = 9_000_000
 TRANSACTION_GAS = 16_777_216
 TRANSACTION_BYTES = 128 * 1024
 

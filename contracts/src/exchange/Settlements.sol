@@ -28,13 +28,13 @@ abstract contract Settlements is Record {
         (effects, opened, state) = _open(publicData, queueEntries, signatures, head);
         id = keccak256(abi.encode(opened.stateHash, opened.effectsHash));
         require(_tickets[id].stateHash == 0, TicketExists(id));
+        uint256 count = queries.length == 0 ? 0 : VerifierCalls.checkQueries(verifier, state, queries);
+        opened.bitmap = _ones(count);
+        bool complete = opened.bitmap == _ones(opened.queryCount) && !opened.signaturesPending;
+        if (complete) state = "";
         emit HeadChecked(id, effects.firstBatch, publicData, queueEntries, effects, state);
-        if (queries.length > 0) {
-            uint256 count = VerifierCalls.checkQueries(verifier, state, queries);
-            opened.bitmap = _ones(count);
-            emit QueriesChecked(id, 0, count);
-        }
-        if (opened.bitmap == _ones(opened.queryCount) && !opened.signaturesPending) _apply(id, effects);
+        if (count > 0) emit QueriesChecked(id, 0, count);
+        if (complete) _apply(id, effects);
         else _tickets[id] = opened;
     }
 

@@ -114,7 +114,8 @@ interface IExchange {
     event Queued(uint64 indexed position, uint8 kind, uint32 indexed account, uint8 asset, uint64[4] value);
     event Sealed(uint64 indexed batch, uint64[4] root, uint16 count, uint64 cut, uint16 version);
     event BeaconRecorded(uint64 indexed batch, bytes32 beacon);
-    /// @notice A settlement was opened; its transaction's input holds the head of the proof.
+    /// @notice A settlement was opened; its transaction's input holds the head of the proof. `state` is what the other
+    /// steps need: empty where there are none, because this transaction settled.
     event HeadChecked(
         bytes32 indexed id, uint64 indexed firstBatch, bytes publicData, bytes queueEntries, Effects effects, bytes state
     );

@@ -120,15 +120,11 @@ library ConstraintsAtZeta {
                 p := add(p, 5)
                 let op := byte(0, w)
                 let v
-                switch gt(op, 5)
-                case 1 {
+                switch lt(op, 6)
+                case 0 {
                     let x := mload(add(nodes, and(shr(227, w), 0x1FFFE0)))
                     let y := mload(add(nodes, and(shr(211, w), 0x1FFFE0)))
                     switch op
-                    case 6 {
-                        v := add(x, y)
-                        if and(v, FULL) { v := or(shl(128, mod(shr(128, v), P)), mod(and(v, LOW), P)) }
-                    }
                     case 8 {
                         let x1 := shr(128, x)
                         let y1 := shr(128, y)
@@ -139,6 +135,10 @@ library ConstraintsAtZeta {
                                 shl(128, mod(add(mul(x, y1), mul(x1, y)), P)),
                                 mod(add(mul(x, y), mul(7, mul(x1, y1))), P)
                             )
+                    }
+                    case 6 {
+                        v := add(x, y)
+                        if and(v, FULL) { v := or(shl(128, mod(shr(128, v), P)), mod(and(v, LOW), P)) }
                     }
                     default {
                         v := sub(add(x, LIFT), y)

@@ -36,8 +36,10 @@ library Decoding {
             let m4 := or(ODD_4, zero)
             for { let end := add(to, shl(5, count)) } lt(to, end) { to := add(to, 64) } {
                 let x := calldataload(from)
-                // an odd last element: what lies behind it is no part of it
-                if eq(add(to, 32), end) { x := and(x, shl(128, not(0))) }
+                if iszero(lt(add(to, 32), end)) {
+                    // an odd last element: what lies behind it is no part of it
+                    x := and(x, shl(128, not(0)))
+                }
                 x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
                 x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
                 x := or(shl(32, and(x, m4)), and(shr(32, x), m4))

@@ -252,7 +252,28 @@ library Folding {
     /// Climbs `levels` levels of a binary tree with the siblings at `p`.
     function path(uint256 node, uint256 index, uint256 p, uint256 levels) internal pure returns (uint256, uint256) {
         assembly ("memory-safe") {
-            for { let end := add(p, shl(5, levels)) } lt(p, end) { p := add(p, 32) } {
+            let end := add(p, shl(5, levels))
+            // four levels a turn, then what is left
+            for { let last := sub(end, 96) } lt(p, last) { p := add(p, 128) } {
+                let side := shl(5, and(index, 1))
+                mstore(side, node)
+                mstore(xor(side, 32), mload(p))
+                node := keccak256(0, 64)
+                side := shl(4, and(index, 2))
+                mstore(side, node)
+                mstore(xor(side, 32), mload(add(p, 32)))
+                node := keccak256(0, 64)
+                side := shl(3, and(index, 4))
+                mstore(side, node)
+                mstore(xor(side, 32), mload(add(p, 64)))
+                node := keccak256(0, 64)
+                side := shl(2, and(index, 8))
+                mstore(side, node)
+                mstore(xor(side, 32), mload(add(p, 96)))
+                node := keccak256(0, 64)
+                index := shr(4, index)
+            }
+            for {} lt(p, end) { p := add(p, 32) } {
                 let side := shl(5, and(index, 1))
                 mstore(side, node)
                 mstore(xor(side, 32), mload(p))
