@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--profile", metavar="NAME", help="rules of finality: development, anvil, ethereum, rollup")
     parser.add_argument("--export", metavar="FILE", type=Path, help="write the settlement for `sealbook verify`")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
     return parser
 
 
@@ -99,15 +99,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _demand_chain(args: argparse.Namespace) -> None:
-    """Raise :class:`InspectError` unless there is a chain to look at, or none is needed."""
+    """End with a usage message unless there is a chain to look at, or none is needed."""
     if args.solvency is not None and args.what != "key":
         raise InspectError("solvency", "only `inspect key` takes it")
     given = {"rpc": args.rpc, "contract": args.contract}
     if args.what == "key" and not any((*given.values(), args.solvency)):
         return
-    for name, value in given.items():
-        if value is None:
-            raise InspectError(name, f"--{name} is missing")
+    missing = [f"--{name}" for name, value in given.items() if value is None]
+    if missing:
+        args.refuse(f"the following arguments are required: {', '.join(missing)}")
 
 
 def _inspect_epoch(endpoint: Endpoint, address: str, args: argparse.Namespace) -> int:

@@ -222,9 +222,16 @@ def _print(console: Console, shown: dict[str, Any]) -> None:
     console.print(f"after {shown['epochs']} epochs: {shown['accounts']:,} accounts, {shown['leaves']:,} leaves")
     console.print(f"program {shown['vk_hash']} (tier {shown['tier']})")
     columns = ("asset", "liabilities", "pending", "custody", "held", "unclaimed", "")
-    table = Table(title="units, by asset", box=box.SIMPLE, title_justify="left", title_style="bold")
+    table = Table(
+        title="units, by asset",
+        box=box.SIMPLE,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+        pad_edge=False,
+    )
     for column in columns:
-        table.add_column(column, justify="right" if column else "left")
+        table.add_column(column, justify="right" if column else "left", overflow="fold")
     for row in shown["assets"]:
         amounts = (row[name] for name in ("liabilities", "pending", "custody", "held", "unclaimed"))
         mark = "[green]covered[/]" if row["sound"] else "[bold red]NOT COVERED[/]"

@@ -79,14 +79,20 @@ def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "missing"),
     [
-        (["latest"], "rpc: --rpc is missing"),
-        (["key", "--rpc", "http://127.0.0.1:1"], "contract: --contract is missing"),
-        (["key", "--solvency", "0x" + "11" * 20], "rpc: --rpc is missing"),
-        (["latest", "--solvency", "0x" + "11" * 20], "solvency: only `inspect key` takes it"),
+        (["latest"], "--rpc, --contract"),
+        (["key", "--rpc", "http://127.0.0.1:1"], "--contract"),
+        (["key", "--solvency", "0x" + "11" * 20], "--rpc, --contract"),
     ],
 )
-def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
-    assert main(["inspect", *words]) == 2
-    assert capsys.readouterr().err == f"sealbook inspect: {message}\n"
+def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str], words: list[str], missing: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["inspect", *words])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: the following arguments are required: {missing}\n")
+
+
+def test_only_keys_take_a_solvency_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "latest", "--solvency", "0x" + "11" * 20]) == 2
+    assert capsys.readouterr().err == "sealbook inspect: solvency: only `inspect key` takes it\n"

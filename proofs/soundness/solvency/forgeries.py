@@ -144,8 +144,9 @@ def _jumping(trace: Trace, place: dict[str, int], row: int) -> None:
 
 def _going_on(trace: Trace, place: dict[str, int], row: int) -> None:
     """The top limb holds two bits; the one below may hold more than twelve."""
-    trace[row, place["limb5"]] -= 1
-    trace[row, place["limb4"]] += 4096
+    beyond = trace[:, place["limb5"]] == 4  # the balance, and the sum that it joins
+    trace[beyond, place["limb5"]] -= 1
+    trace[beyond, place["limb4"]] += 4096
     trace[:, place["counter"]] = range(len(trace))
 
 
