@@ -48,6 +48,8 @@ class Endpoint:
         :raises InconsistentEndpointError: the final block is beyond the latest, lies behind one that was final
             before, or the block that was final before has another hash now
         """
+        with self._lock:
+            before = self._final
         actual = guarded(lambda: self.w3.eth.chain_id)
         if actual != self.chain_id:
             raise WrongChainError(self.chain_id, actual)
@@ -56,8 +58,10 @@ class Endpoint:
         with self._lock:
             if final > latest:
                 raise InconsistentEndpointError("finalized", f"block {final} is final, but the latest is {latest}")
-            if final < self._final:
-                raise InconsistentEndpointError("finalized", f"block {final} is final, but block {self._final} was")
+            if final < before:
+                raise InconsistentEndpointError("finalized", f"block {final} is final, but block {before} was")
+            if final < self._final:  # another thread asked later and was answered sooner
+                return max(latest, self._latest), self._final
             if self._final >= 0:
                 self._compare_hash(self._final, self._final_hash)
             if final >= 0 and final != self._final:

@@ -13,7 +13,20 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from sealbook import Client, Inventory, Keys, MakerFill, Order, Quotes, QuoteTick, SimTick, SimVenue, buy, sell
+from sealbook import (
+    Client,
+    Inventory,
+    Keys,
+    MakerFill,
+    Order,
+    OrderEndedError,
+    Quotes,
+    QuoteTick,
+    SimTick,
+    SimVenue,
+    buy,
+    sell,
+)
 
 MARKET = "ETH/USD"
 BATCHES = 10
@@ -61,7 +74,8 @@ async def make(clients: Sequence[Client]) -> None:
         for client in clients:
             for commitment in client.commitments:
                 for order in commitment:
-                    await order.outcome()
+                    with contextlib.suppress(OrderEndedError):  # a reveal that was missed has no fill
+                        await order.cleared()
         end = await quotes.inventory()
     bought = sum((f.quantity for f in fills if f.side.name == "BUY"), Decimal(0))
     sold = sum((f.quantity for f in fills if f.side.name == "SELL"), Decimal(0))

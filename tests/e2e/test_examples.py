@@ -55,7 +55,7 @@ def test_market_maker_at_a_venue(tmp_path: Path) -> None:
         people = ("ada", "bob")
         for name in people:
             stage.fund(name)
-        stage.start_node(1, batch_seconds=4)
+        stage.start_node(16, batch_seconds=3)
         out = run(
             "market_maker.py",
             folder=tmp_path,
