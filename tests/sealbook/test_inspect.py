@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple, replace
 from typing import Any
 from unittest.mock import ANY
 
@@ -50,7 +51,7 @@ def test_every_check_holds(venue: SettledVenue, capsys: pytest.CaptureFixture[st
     assert first["contract"] == venue.address.lower()
     assert first["program"]["vk_hash"] == first["program"]["contract_vk_hash"]
     steps = [t["step"] for t in first["transactions"]]
-    assert steps == ["seal", "seal", "beacon", "open", "queries", "queries", "settle"]
+    assert steps == ["seal", "seal", "beacon", "open", "queries"]
     assert all(21_000 < t["gas"] <= 1 << 24 for t in first["transactions"])
 
 
@@ -161,7 +162,7 @@ def test_changed_calldata_of_the_opening_are_refused(
     stored = venue.chain._transactions[digest]
     call = venue.exchange.decode_open(bytes.fromhex(stored["input"][2:]))
     public = call.public_data[:-1] + bytes([call.public_data[-1] ^ 1])
-    changed = venue.exchange.encode("openSettlement", public, call.queue_entries, call.signatures, call.head)
+    changed = venue.exchange.encode("openSettlement", *astuple(replace(call, public_data=public)))
     monkeypatch.setitem(venue.chain._transactions, digest, {**stored, "input": "0x" + changed.hex()})
     assert failures(venue, capsys, "epoch", "0") == {
         "events": "HeadChecked: not what the transaction's input says",
@@ -215,10 +216,13 @@ def test_a_record_that_was_never_checked_is_said(
     venue: SettledVenue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = transaction(venue, capsys, "queries")
-    kept = [log for log in venue.chain._logs if log["transactionHash"] != digest]
+    event = venue.exchange.contract.events.QueriesChecked().topic
+    first = venue.exchange.decode_queries(bytes.fromhex(venue.chain._transactions[digest]["input"][2:])).first
+    kept = [log for log in venue.chain._logs if (log["transactionHash"], log["topics"][0]) != (digest, event)]
+    assert len(kept) == len(venue.chain._logs) - 1
     monkeypatch.setattr(venue.chain, "_logs", kept)
     assert main(venue.arguments("epoch", "0")) == 2
-    assert capsys.readouterr().err == "sealbook inspect: queries: record 0 was never checked on L1\n"
+    assert capsys.readouterr().err == f"sealbook inspect: queries: record {first} was never checked on L1\n"
 
 
 def test_a_call_through_another_contract_is_said(
