@@ -26,9 +26,7 @@ def exchanges() -> Iterator[Forgery]:
     for name, falsehood, epoch, told in _MEMORY:
         pair = [m for m in memory if m in (f"{name}: take", f"{name}: leave")]
         yield _exchange(pair, falsehood, epoch, told)
-    yield _exchange(
-        [m for m in memory if m.startswith("cells: ")], "a balance changes without an access", "book", _CELL
-    )
+    yield _exchange(memory, "a balance changes without an access", "book", _CELL)
     for tags, falsehood, epoch, told in _TAGGED:
         messages = [m for tag in tags for m in tagged[tag]]
         if Tag.NODE in tags:
