@@ -1,6 +1,6 @@
-"""Exceptions of the command line: all that it raises on purpose are :class:`SealbookError`.
+"""Exceptions of the command line: all that it raises on purpose are :class:`CommandError`.
 
-SealbookError
+CommandError
   ExportError    an exported settlement is damaged or not one; ``field`` names the place
   InspectError   the settlement that was asked for is not there, or L1 does not hold what it should
   BenchError     a benchmark cannot run as asked
@@ -12,14 +12,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class SealbookError(Exception):
+class CommandError(Exception):
     """Root. ``code`` is meant for programs; ``retryable``: whether the same call may succeed later."""
 
     code: str = "sealbook"
     retryable: ClassVar[bool] = False
 
 
-class ExportError(SealbookError):
+class ExportError(CommandError):
     """An exported settlement cannot be read: ``field`` is the path of what is wrong, ``reason`` why."""
 
     code = "export"
@@ -30,7 +30,7 @@ class ExportError(SealbookError):
         self.reason = reason
 
 
-class InspectError(SealbookError):
+class InspectError(CommandError):
     """There is nothing to inspect; ``field`` names the argument or the fact of L1."""
 
     code = "inspect"
@@ -41,13 +41,13 @@ class InspectError(SealbookError):
         self.reason = reason
 
 
-class BenchError(SealbookError):
+class BenchError(CommandError):
     """A benchmark cannot run as asked, or its process failed."""
 
     code = "bench"
 
 
-class SolvencyError(SealbookError):
+class SolvencyError(CommandError):
     """The state, the contract or an argument does not allow a proof of solvency; ``field`` names it."""
 
     code = "solvency"

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import BenchError, SealbookError
+from ..errors import BenchError, CommandError
 
 __all__ = ["Report", "peak_memory", "run_isolated"]
 
@@ -79,7 +79,7 @@ def _main(sender: Connection, job: Callable[..., Any], arguments: tuple[Any, ...
 
     try:
         result = job(lambda step, done: send("report", (step, done)), *arguments)
-    except SealbookError as error:
+    except CommandError as error:
         send("error", str(error))
     except Exception as error:
         send("error", f"{type(error).__name__}: {error}"[:500])

@@ -17,7 +17,7 @@ from contracts.rpc import Endpoint, connect, guarded
 
 from ..checks import check_export
 from ..collect import collect, demand_address, demand_exchange, fetch_key, find_epoch
-from ..errors import InspectError, SealbookError
+from ..errors import CommandError, InspectError
 from ..export import write_export
 from ..keys import PROGRAMS, KeyProgram, key_object, print_keys
 from ..report import print_checks, print_settlement, settlement_object, verdict
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             return _inspect_key(args)
         address = demand_address(args.contract)
         return _inspect_epoch(connect(args.rpc, chain_id=args.chain_id, profile=args.profile), address, args)
-    except (SealbookError, ContractsError) as error:
+    except (CommandError, ContractsError) as error:
         if args.json:
             print(json.dumps({"error": {"code": error.code, "message": str(error)}}))
         else:

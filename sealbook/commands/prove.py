@@ -26,7 +26,7 @@ from proofs.solvency.settlement import verification_key_hash
 from proofs.verifier import ProofRejected
 
 from ..collect import demand_address, demand_exchange
-from ..errors import SealbookError, SolvencyError
+from ..errors import CommandError, SolvencyError
 from ..solvency.audit import Proof, Recorded, demand_solvency, deploy, misstate, prove_state, record, take_stock
 from ..solvency.demo import DemoVenue, demo_venue
 from ..solvency.state import SettledState, read_state, replay, write_state
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         _check(args)
         with Console(stderr=True).status("starting", spinner="dots") as status:
             shown = _demo(args, status.update) if args.demo else _prove(args, status.update)
-    except (SealbookError, ContractsError, OrderbookError, ProofRejected) as error:
+    except (CommandError, ContractsError, OrderbookError, ProofRejected) as error:
         if args.json:
             print(json.dumps({"error": {"code": error.code, "message": str(error)}}))
         else:
