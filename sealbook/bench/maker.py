@@ -87,7 +87,7 @@ def maker_job(report: Report, work: MakerWork) -> dict[str, Any]:
                 clients.append(await stack.enter_async_context(sim.client(name, _FUNDS, batches=batches)))
             report("waiting for the deposits", None)
             for client in clients:  # a seal applies a limited number of registrations and deposits
-                while not (await client.balances())["USD"].settled:
+                while not (await client.balances())["USD"].settled:  # noqa: ASYNC110 - in simulated time
                     await asyncio.sleep(work.batch_seconds)
             quotes = await stack.enter_async_context(Quotes(clients, lease=3 * work.batch_seconds))
             quotes.on_fill(count)
