@@ -7,6 +7,7 @@ settlement, and every check of the clients. If that is longer than the time betw
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import resource
@@ -82,8 +83,12 @@ def maker_job(report: Report, work: MakerWork) -> dict[str, Any]:
             clients: list[Client] = []
             for number in range(work.accounts):
                 report("opening accounts", number / work.accounts)
-                name, batches = f"maker-{number}", work.batches + 16
+                name, batches = f"maker-{number}", work.batches + 64
                 clients.append(await stack.enter_async_context(sim.client(name, _FUNDS, batches=batches)))
+            report("waiting for the deposits", None)
+            for client in clients:  # a seal applies a limited number of registrations and deposits
+                while not (await client.balances())["USD"].settled:  # noqa: ASYNC110 - in simulated time
+                    await asyncio.sleep(work.batch_seconds)
             quotes = await stack.enter_async_context(Quotes(clients, lease=3 * work.batch_seconds))
             quotes.on_fill(count)
             before, worked = time.perf_counter(), time.process_time()
