@@ -136,6 +136,10 @@ class Link:
                     try:
                         reply = await self._exchange(socket, message)
                     except _LostError:
+                        # The reader may not have seen the end yet. Sending on a closed socket fails without
+                        # giving way to it: asked again at once, the loop would turn here for ever.
+                        if self._socket is socket:
+                            self._lost()
                         continue
                     if not isinstance(reply, Error):
                         return reply

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosedError
 
+from client.errors import NoReplyError
 from client.link import Link
 from client.orders import buy, sell
 from client.states import Committed, Created, Unfilled
@@ -239,3 +241,27 @@ async def test_pauses_between_attempts_grow_and_are_jittered(monkeypatch: pytest
     bounds = [min(0.1 * 2.0**failures, 10.0) for failures in range(1, 13)]
     assert all(bound / 2 <= pause <= bound for pause, bound in zip(pauses, bounds, strict=True))
     assert len(set(pauses)) == 12
+
+
+async def test_a_request_on_a_dead_connection_waits_for_the_next_one() -> None:
+    """Sending on a closed socket fails at once and without a pause: the request must not turn on it."""
+
+    class Dead:
+        sends = 0
+
+        async def send(self, data: bytes) -> None:
+            self.sends += 1
+            assert self.sends < 100, "the request asks a dead socket again and again"
+            raise ConnectionClosedError(None, None)
+
+    async def none(hello: wire.Hello) -> None:
+        return None
+
+    lost: list[bool] = []
+    link = Link("ws://127.0.0.1:9", lambda hello: None, none, lambda message: None, lost=lambda: lost.append(True))
+    socket = Dead()
+    link._socket = socket  # type: ignore[assignment]
+    link._ready.set()
+    with pytest.raises(NoReplyError, match="no answer to GetBatch in 0.2 s"):
+        await link.request(wire.GetBatch(id=0, batch=1), within=0.2)
+    assert (socket.sends, lost) == (1, [True])
