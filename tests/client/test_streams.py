@@ -262,6 +262,6 @@ async def test_a_request_on_a_dead_connection_waits_for_the_next_one() -> None:
     socket = Dead()
     link._socket = socket  # type: ignore[assignment]
     link._ready.set()
-    with pytest.raises(NoReplyError, match="no answer to GetBatch in 0.2 s"):
+    with pytest.raises(NoReplyError, match=r"no answer to GetBatch in 0\.2 s"):
         await link.request(wire.GetBatch(id=0, batch=1), within=0.2)
     assert (socket.sends, lost) == (1, [True])
