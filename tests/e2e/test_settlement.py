@@ -162,7 +162,8 @@ def test_a_proof_of_another_tiers_key_is_refused(stage: Stage, honest: Honest) -
     data[9] = 1
     claimed = replace(honest.statement, public_data=bytes(data), tier=1)
     assert python_error(claimed, honest.proof) == "Length"
-    assert _opened(stage, claimed, honest.proof) == "Length"
+    # The heads of both tiers have one length, and on the chain the records come after the head.
+    assert _opened(stage, claimed, honest.proof) in GRINDS
     data[9] = 2
     assert _opened(stage, replace(claimed, public_data=bytes(data)), honest.proof) == "UnknownTier"
 

@@ -27,6 +27,6 @@ def test_worst_batch_settles() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert (figures["bundles"], figures["orders"]) == (MAX_COUNT, MAX_ENTRIES)
-    assert figures["tier"] == "maximal"
+    assert figures["tier"] == "deep"
     assert figures["largest_calldata_bytes"] < DEVELOPMENT.max_transaction_bytes
     assert figures["largest_transaction_gas"] <= DEVELOPMENT.max_transaction_gas

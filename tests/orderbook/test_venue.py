@@ -252,7 +252,9 @@ async def test_a_batch_settles_on_l1_across_a_kill(deployed: Deployed, tmp_path:
     state.apply(clear_batch(state.parameters, state.ledger, queue, state.lifecycle.batch(1)))
     state.apply(EpochClosed(1, 1))
     package, _ = await ProcessProver(gateway.tiers()).prove(state, 1, 1)
-    gateway._open(package)
+    gateway._exchange.open_settlement(
+        gateway._sender, package.public_data, package.queue_entries, package.signatures, package.head
+    )
     opened = gateway._opened(package)
     assert opened is not None
     assert gateway._opened(replace(package, head=b"other")) is None

@@ -30,6 +30,9 @@ from .venue import SettledVenue
 PRIVATE_KEY = 5
 """Of the development chain's accounts, one that the venue's cast does not use."""
 
+GRINDS = ("LookupPow", "BatchPow", "QueryPow", "Bus")
+"""Of a proof whose context is another, one of these fails first."""
+
 
 def silent(_: str) -> None:
     return
@@ -117,14 +120,15 @@ def test_the_contract_refuses_what_was_not_proven() -> None:
             return refused.value.error
 
         # A true proof for other numbers: the context, and with it every challenge, is another.
-        assert refusal(root, (owed[0] - 1, *owed[1:]), queue) == "LookupPow"
+        # A few bits of grinding may pass by chance, the next challenges do not.
+        assert refusal(root, (owed[0] - 1, *owed[1:]), queue) in GRINDS
         assert refusal((1, 2, 3, 4), owed, queue) == "StaleRoot"
         assert refusal(root, owed, b"") == "WrongQueueEntries"
         cut = WireProof(wire.head, wire.queries[: -wire.record_length] + bytes(wire.record_length), wire.record_length)
         assert refusal(root, owed, queue, cut) in ("Merkle", "FriMerkle", "Element")
         elsewhere = prove_state(demo.state, root, chain_id, demo.exchange.address, silent)
         other = WireProof.split(elsewhere.proof, *prover_api.proof_lengths(verification_key(0)))
-        assert refusal(root, owed, queue, other) == "LookupPow"
+        assert refusal(root, owed, queue, other) in GRINDS
         assert demo.solvency.count() == 0
 
 
