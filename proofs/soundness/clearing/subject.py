@@ -18,7 +18,10 @@ from .core import ATTACKS, Forged, honest
 from .epochs import STARTS, two_batches
 from .exchanges import exchanges
 from .forgeries import FORGERIES
+from .implied import IMPLIED
 from .lies import AUCTION, NODES, REQUESTS, STRUCTURE
+from .places import ORDERING, PLACES
+from .rows import FULL, ROWS
 from .scenario import public_messages
 from .serving import LIMBS, registers
 
@@ -46,12 +49,12 @@ def world(epoch: EpochInput) -> World:
     return _world((done, public_messages(epoch, done, done)))
 
 
-def _world(forged: Forged, limbs: int = 12) -> World:
+def _world(forged: Forged, limbs: int = 12, hashes: int = 10) -> World:
     """The witness of an execution in the least heights that hold it."""
     execution, messages = forged
     for height in (6, 7, 8):
         try:
-            _, traces = execution.draft.traces((10 if height == 6 else 11, limbs, height))
+            _, traces = execution.draft.traces((hashes if height == 6 else 11, limbs, height))
         except EpochTooLarge:
             continue
         break
@@ -72,7 +75,8 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
 """Honest witnesses."""
 FORGED: Final[dict[str, Callable[[], World]]] = {
     **{name: partial(lambda build: _world(build()), build) for name, build in _ATTACKS.items()},
-    **{name: partial(lambda build: _world(build()), build) for name, build in STARTS.items()},
+    **{name: partial(lambda build: _world(build()), build) for name, build in (STARTS | ROWS).items()},
+    **{name: partial(lambda build: _world(build(), hashes=11), build) for name, build in FULL.items()},
     **{
         f"{name}, high": partial(lambda build: _world(build(), 13), _ATTACKS[name])
         for name in ("price_below_the_band", "balance_of_63_bits")
@@ -86,6 +90,8 @@ CLEARING: Final = Subject(
     WORLDS,
     FORGED,
     claims,
-    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *exchanges()),
+    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *PLACES, *exchanges()),
     Path(__file__).with_name("recipes.json"),
+    private=lambda constraint: constraint.blinding and constraint.name not in ORDERING,
+    implied=IMPLIED,
 )
