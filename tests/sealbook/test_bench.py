@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,16 @@ def test_settle_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["largest_transaction_gas"] <= 1 << 24
     assert figures["largest_calldata_bytes"] < 128 * 1024
     assert figures["calldata_bytes"] > figures["proof_bytes"]
+
+
+def test_epochs_and_their_plot(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    image = tmp_path / "epochs.svg"
+    arguments = ["--bundles", "2", "--orders", "2", "--batches", "2", "--plot", str(image), "--json"]
+    assert main(["bench", "epochs", *arguments]) == 0
+    rows = last_line(capsys)["epochs"]
+    assert [(row["batches"], row["orders"], row["transactions"]) for row in rows] == [(1, 4, 1), (2, 8, 1)]
+    assert rows[1]["gas_per_order"] < rows[0]["gas_per_order"]
+    assert image.read_text().startswith("<svg")
 
 
 def test_wrong_work_is_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
