@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 
 from orderbook import wire
 from orderbook.events import OpenedEntry
@@ -60,7 +60,7 @@ async def lives(
                         if done(status):
                             return killed
                         await asyncio.sleep(0.1)
-            except (ConnectionClosed, OSError):
+            except (WebSocketException, OSError, EOFError):  # killed in the middle of a handshake, too
                 await killer
             finally:
                 killer.cancel()
