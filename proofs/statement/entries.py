@@ -20,9 +20,9 @@ def fee_per_lot(row: Row, name: str, price: Expr, fee_ppm: Expr, count: Expr) ->
 
 def entries(row: Row) -> None:
     """One row for each entry: real rows first, bundle after bundle, in the order of the bundle table."""
-    # At most one of the three is 1. A row that is not real would follow a bundle's end and start one (see below), and
-    # one that is more than one thing would be an order without a price, below any band.
-    withdraw, buy, sell = row.column("withdraw"), row.flag("buy"), row.flag("sell")
+    # At most one of the three is 1, as `real` is 0 or 1 (see below). All three count range checks, on rows that are not
+    # real too: one that counts -1 would answer a false check of another row.
+    withdraw, buy, sell = row.flag("withdraw"), row.flag("buy"), row.flag("sell")
     order = buy + sell
     real = withdraw + order
     number, position = row.columns("number", "position")

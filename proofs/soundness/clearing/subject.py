@@ -20,6 +20,7 @@ from .exchanges import exchanges
 from .forgeries import FORGERIES
 from .implied import IMPLIED
 from .lies import AUCTION, NODES, REQUESTS, STRUCTURE
+from .padding import PADDING
 from .places import ORDERING, PLACES
 from .rows import FULL, ROWS
 from .scenario import public_messages
@@ -90,7 +91,7 @@ CLEARING: Final = Subject(
     WORLDS,
     FORGED,
     claims,
-    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *PLACES, *exchanges()),
+    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *PADDING, *PLACES, *exchanges()),
     Path(__file__).with_name("recipes.json"),
     private=lambda constraint: constraint.blinding and constraint.name not in ORDERING,
     implied=IMPLIED,
