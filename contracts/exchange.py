@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any, Final, TypeVar
 
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.types import EventData
 
@@ -231,22 +232,17 @@ class Exchange:
         return self._events("BeaconRecorded", first, last, lambda o, a: BeaconRecorded(o, a.batch, bytes(a.beacon)))
 
     def heads_checked(self, first: Tag, last: Tag = "latest", **filters: Any) -> list[HeadChecked]:
-        """``filters``: ``id``, ``firstBatch``."""
-        return self._events(
-            "HeadChecked",
-            first,
-            last,
-            lambda o, a: HeadChecked(
-                o,
-                bytes(a.id),
-                a.firstBatch,
-                bytes(a.publicData),
-                bytes(a.queueEntries),
-                _effects(a.effects),
-                bytes(a.state),
-            ),
-            filters,
-        )
+        """The openings, with what their transactions' inputs published. ``filters``: ``id``, ``firstBatch``.
+
+        Nothing of the input is checked: ``effects.public_data_hash`` is of the public data, and the contract's
+        ``queueHash`` of the queue entries.
+        """
+        return self._events("HeadChecked", first, last, self._head_checked, filters)
+
+    def _head_checked(self, origin: Origin, a: Any) -> HeadChecked:
+        call = self.decode_open(self.input(origin.transaction))
+        published = call.public_data, call.queue_entries
+        return HeadChecked(origin, bytes(a.id), a.firstBatch, *published, _effects(a.effects), bytes(a.state))
 
     def queries_checked(self, first: Tag, last: Tag = "latest", **filters: Any) -> list[QueriesChecked]:
         """``filters``: ``id``."""
@@ -274,6 +270,16 @@ class Exchange:
         )
 
     # ------------------------------------------------------------ calldata
+
+    def input(self, transaction: bytes) -> bytes:
+        """The input of a transaction that calls the contract.
+
+        :raises ContractsError: it calls another address
+        """
+        found: Any = self.w3.eth.get_transaction(HexBytes(transaction))
+        if str(found["to"]).lower() != self.address.lower():
+            raise ContractsError(f"transaction {transaction.hex()} calls {found['to']}, not the Exchange")
+        return bytes(found["input"])
 
     def decode_open(self, data: bytes) -> OpenCall:
         """The arguments of an ``openSettlement`` transaction's input."""

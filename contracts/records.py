@@ -180,7 +180,7 @@ class BeaconRecorded:
 
 @dataclass(frozen=True, slots=True)
 class HeadChecked:
-    """A settlement was opened; the transaction's input holds the head of the proof."""
+    """A settlement was opened. Public data and queue entries are from the transaction's input."""
 
     origin: Origin
     id: bytes

@@ -177,15 +177,14 @@ def _proof(export: SettlementExport, findings: Findings, native: bool) -> None:
     public, key = raw(export.public_data), raw(export.verification_key)
     try:
         findings.messages = tuple(public_messages(findings.data, epoch_context(export)))
-        packed = pack(findings.messages, export.parameters.public_bus)
+        packed = pack(findings.messages)
         context = proof_context(export.chain_id, export.contract, keccak(key), public, packed)
-        bus = export.parameters.public_bus
     except PublicDataError as error:
         findings.add("proof", title, False, str(error))
         if native:
             findings.add("native", _SECOND, None, "there are no public messages to prove")
         return
-    messages, proof = [(bus, m) for m in findings.messages], raw(export.proof)
+    messages, proof = findings.messages, raw(export.proof)
     reason = None
     try:
         verified = findings.verified = verify(key, context, messages, proof)

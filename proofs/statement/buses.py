@@ -16,7 +16,13 @@ MEMORY: Final = Bus("memory", 7)
 PUBLIC: Final = Bus("public", 13)
 """``(tag, ...)``: what the verifier sends, and what tables tell each other. The tags keep them apart."""
 
-BUSES: Final = (HASH, RANGE, MEMORY, PUBLIC)
+HOLDINGS: Final = Bus("holdings", 2)
+"""``(key, units)``: what the verifier sends for each changed balance and each withdrawal. The key is
+``256 * account + asset``, and :data:`WITHDRAWN` more for a withdrawal. Nearly all public messages are of this bus."""
+WITHDRAWN: Final = 1 << 31
+"""Above all keys of balances: accounts are below 2^20."""
+
+BUSES: Final = (HASH, RANGE, MEMORY, PUBLIC, HOLDINGS)
 
 
 class Bits(IntEnum):
@@ -40,8 +46,6 @@ class Tag(IntEnum):
     MARKET = 5
     QUEUE = 6
     MISSING = 7
-    BALANCE = 8
-    WITHDRAWAL = 9
 
     BUNDLE_START = 32
     BUNDLE_END = 33

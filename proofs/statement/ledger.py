@@ -5,12 +5,14 @@ from __future__ import annotations
 from ..dsl import Expr, Row
 from ..params import STATE_DEPTH
 from .buses import (
+    HOLDINGS,
     LEVEL,
     MEMORY,
     PUBLIC,
     RANGE,
     TIME_SHIFT,
     WITHDRAWAL_SLOT,
+    WITHDRAWN,
     Bits,
     Phase,
     Tag,
@@ -80,9 +82,10 @@ def cells(row: Row) -> None:
     row.receive(PUBLIC, node, key + balance, "leaf of the state tree")
 
     unchanged = row.is_zero("unchanged", new[0] - old[0])
-    tag = int(Tag.BALANCE) * balance + int(Tag.WITHDRAWAL) * withdrawal
     changed = row.derive("changed", money * (1 - unchanged))
-    row.receive(PUBLIC, [tag, account, asset, new[0]], changed, "changed balance or withdrawal")
+    # What changed was accessed, so account and asset are whole numbers, and the key names one slot.
+    key_of_holding = 256 * account + asset + WITHDRAWN * withdrawal
+    row.receive(HOLDINGS, [key_of_holding, new[0]], changed, "changed balance or withdrawal")
 
 
 def queue(row: Row) -> None:

@@ -17,14 +17,20 @@ from eth_utils.crypto import keccak
 from commitments.types import MODULUS, Digest
 
 from ..params import MAX_BATCHES
-from .buses import Tag
+from ..verifier import RUN
+from .buses import WITHDRAWN, Tag
 
-Message = tuple[int, ...]
+Message = tuple[int, tuple[int, ...]]
+"""Bus and elements."""
 
 WIDTH: Final = 13
-"""Elements of a public message."""
+"""Elements of a message on :data:`PUBLIC_BUS`."""
 PUBLIC_BUS: Final = 3
 """The bus of the clearing program on which the contract speaks."""
+HOLDINGS_BUS: Final = PUBLIC_BUS + 1
+"""The bus on which it names changed balances and withdrawals, always the next one."""
+HOLDING_SIZES: Final = (4, 8)
+"""Bytes of the two elements of a holding in a run: those of an entry of the public data."""
 ACCOUNTS: Final = 1 << 20
 AMOUNTS: Final = 1 << 62
 QUEUE_ENTRY_SIZE: Final = 37
@@ -186,7 +192,7 @@ def header(data: bytes) -> tuple[int, int, int]:
 
 
 def public_messages(data: PublicData, context: EpochContext) -> list[Message]:
-    """The messages that the contract sends to the proof, each of :data:`WIDTH` elements, in its order."""
+    """The messages that the contract sends to the proof, in its order: the holdings are last."""
     if len(context.batches) != data.batches:
         raise PublicDataError("batches", f"{data.batches} batches, the context has {len(context.batches)}")
     out = [
@@ -216,14 +222,21 @@ def public_messages(data: PublicData, context: EpochContext) -> list[Message]:
             out.append(_message(Tag.QUEUE, k, position, entry.kind, entry.account, entry.asset, *entry.value))
             position += 1
     out += [_message(Tag.MISSING, m.batch, m.account, *m.commitment, int(m.charged)) for m in data.missing]
-    out += [_message(Tag.BALANCE, h.account, h.asset, h.value) for h in data.balances]
-    out += [_message(Tag.WITHDRAWAL, h.account, h.asset, h.value) for h in data.withdrawals]
+    out += [(HOLDINGS_BUS, (256 * h.account + h.asset, h.value)) for h in data.balances]
+    out += [(HOLDINGS_BUS, (WITHDRAWN + 256 * h.account + h.asset, h.value)) for h in data.withdrawals]
     return out
 
 
-def pack(messages: Iterable[Message], bus: int = PUBLIC_BUS) -> bytes:
-    """Messages as the verifier takes them: one byte bus, then the elements, big-endian."""
-    return b"".join(struct.pack(f">B{WIDTH}Q", bus, *message) for message in messages)
+def pack(messages: Sequence[Message]) -> bytes:
+    """Messages as the verifier takes them (``docs/proof-format.md`` 8): the wide ones, then one run of the holdings.
+
+    Nothing is checked: holdings anywhere else than last would be packed in another order.
+    """
+    wide = [struct.pack(f">B{WIDTH}Q", bus, *fields) for bus, fields in messages if bus != HOLDINGS_BUS]
+    holdings = [struct.pack(">IQ", *fields) for bus, fields in messages if bus == HOLDINGS_BUS]
+    if holdings:
+        wide.append(struct.pack(">BBI2B", RUN, HOLDINGS_BUS, len(holdings), *HOLDING_SIZES))
+    return b"".join(wide + holdings)
 
 
 def proof_context(
@@ -296,7 +309,7 @@ def _withdrawal_levels(withdrawals: Sequence[Holding]) -> list[list[bytes]]:
 
 
 def _message(tag: Tag, *fields: int) -> Message:
-    return (int(tag), *fields, *[0] * (WIDTH - 1 - len(fields)))
+    return PUBLIC_BUS, (int(tag), *fields, *[0] * (WIDTH - 1 - len(fields)))
 
 
 def _digest(elements: Sequence[int], field: str) -> Digest:

@@ -15,7 +15,6 @@ from ..params import TIERS, Tier, tiers_of
 from ..verifier import Verified, verify
 from .program import clearing_program
 from .public import (
-    PUBLIC_BUS,
     EpochContext,
     Holding,
     MarketResult,
@@ -127,8 +126,7 @@ def prove(witness: Witness) -> bytes:
 
 def verify_statement(statement: Statement, proof: bytes) -> Verified:
     """Verify a settlement's proof in Python. Raises :class:`proofs.verifier.ProofRejected`."""
-    messages = [(PUBLIC_BUS, message) for message in statement.messages]
-    return verify(verification_key(statement.tier), statement.context, messages, proof)
+    return verify(verification_key(statement.tier), statement.context, statement.messages, proof)
 
 
 def split_proof(tier: int, proof: bytes) -> tuple[bytes, list[bytes]]:

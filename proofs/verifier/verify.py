@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import index
 from typing import Generic
 
 from .constraints import evaluate_tape, fold_constraints, from_basis
 from .domain import recompose_quotient, selectors
 from .errors import ProofRejected, Reason
-from .field import FAST, E, FieldLayer, P
+from .field import FAST, E, FieldLayer
 from .fri import batch_claims, check_query
 from .lookups import BusChallenges, permutation_constraints, public_sum
-from .reader import Reader
+from .messages import PublicMessage, check_messages
 from .transcript import Challenger, keccak256
 from .vk import VerificationKey, parse_verification_key
 from .wire import DIGEST, EXTENSION, Head, parse_head, parse_query, split_proof
@@ -25,8 +24,6 @@ from .wire import DIGEST, EXTENSION, Head, parse_head, parse_query, split_proof
 CONTEXT_LENGTH = 32
 NO_RANDOMIZATION = bytes(DIGEST)
 """Plonky3 absorbs a commitment to its randomization here; ours is in the quotient tree."""
-PublicMessage = tuple[int, Sequence[int]]
-"""Bus id of the tape, fields. The verifier sends each once; the application's context must bind them all."""
 
 
 @dataclass(frozen=True)
@@ -104,35 +101,6 @@ def verify_on(
         query = parse_query(layer, vk, record, number)
         check_query(layer, vk, head, claims, challenges.betas, number, position, query)
     return _verified(vk, vk_bytes, context, len(messages), len(proof), len(head_bytes))
-
-
-def check_messages(vk: VerificationKey, messages: Sequence[PublicMessage]) -> tuple[PublicMessage, ...]:
-    """The messages with plain integers; rejects with ``MESSAGE`` what is not well-formed for a used bus."""
-    used = set(vk.bus_order)
-    checked = []
-    for number, (bus, raw_fields) in enumerate(messages):
-        fields = tuple(map(index, raw_fields))  # fixed-width integers would overflow in the arithmetic
-        if bus not in used:
-            raise ProofRejected(Reason.MESSAGE, f"message {number}: no table uses bus {bus}")
-        if len(fields) != vk.bus_widths[bus]:
-            raise ProofRejected(
-                Reason.MESSAGE, f"message {number}: {vk.bus_widths[bus]} fields expected, got {len(fields)}"
-            )
-        if not all(0 <= field < P for field in fields):
-            raise ProofRejected(Reason.MESSAGE, f"message {number}: a field is not in [0, p)")
-        checked.append((index(bus), fields))
-    return tuple(checked)
-
-
-def unpack_messages(vk: bytes, packed: bytes) -> tuple[PublicMessage, ...]:
-    """Public messages from their packed form: for each, u8 bus, then its fields as big-endian u64."""
-    key = parse_verification_key(bytes(vk))
-    reader = Reader(bytes(packed), Reason.MESSAGE, "packed messages")
-    messages: list[PublicMessage] = []
-    while reader.remaining:
-        bus = reader.u8("bus", len(key.bus_widths))
-        messages.append((bus, tuple(reader.u64("field", P) for _ in range(key.bus_widths[bus]))))
-    return check_messages(key, messages)
 
 
 def run_transcript(layer: FieldLayer[E], vk: VerificationKey, context: bytes, head: Head[E]) -> Challenges[E]:

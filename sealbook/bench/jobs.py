@@ -13,7 +13,6 @@ from commitments import _native
 from commitments.venue import keccak256, venue_id
 from proofs import prover_api
 from proofs.params import TIERS
-from proofs.statement.public import PUBLIC_BUS
 from proofs.statement.settlement import Statement, Witness, build_witness, prove, verification_key
 from proofs.verifier import PublicMessage, verify
 
@@ -99,7 +98,7 @@ def verify_job(report: Report, statement: Statement, key: bytes, proof: bytes) -
     """
     report("verifying in Python", None)
     start = time.perf_counter()
-    messages = [(PUBLIC_BUS, message) for message in statement.messages]
+    messages = statement.messages
     verify(key, statement.context, messages, proof)
     seconds = time.perf_counter() - start
     peak = peak_memory()

@@ -47,7 +47,7 @@ def _settle(forge: bool) -> Settlement:
         traces[0][0, 3] ^= 1
     messages = [(bus, tuple(fields)) for bus, fields in public_messages(epoch, done, done)]
     proof = WireProof.split(prove(traces), *_native.proof_lengths(key()))
-    return Settlement(messages, pack([fields for _, fields in messages]), proof)
+    return Settlement(messages, pack(messages), proof)
 
 
 def _send(verifier: StarkVerifier, name: str, *arguments: object) -> int:

@@ -173,7 +173,8 @@ def test_a_proof_for_other_public_data_is_refused(stage: Stage, honest: Honest) 
     data = bytearray(honest.statement.public_data)
     data[-1] += 1
     first = list(honest.statement.messages)
-    last = (*first[-1][:3], first[-1][3] + 1, *first[-1][4:])
+    bus, (key, units) = first[-1]
+    last = (bus, (key, units + 1))
     claimed = replace(honest.statement, public_data=bytes(data), messages=(*first[:-1], last))
     reason = python_error(claimed, honest.proof)
     assert reason in GRINDS

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IExchange} from "../interfaces/IExchange.sol";
 import {CommitSignature} from "../libraries/CommitSignature.sol";
 import {EpochStatement} from "../libraries/EpochStatement.sol";
+import {Scratch} from "../libraries/Scratch.sol";
 import {VerifierCalls} from "../libraries/VerifierCalls.sol";
 import {Record} from "./Record.sol";
 
@@ -22,6 +23,7 @@ abstract contract Settlements is Record {
         bytes calldata head,
         bytes calldata queries
     ) external guarded onlyOperator returns (bytes32 id) {
+        require(msg.sender == tx.origin && msg.sender.code.length == 0, NotDirect());
         Effects memory effects;
         bytes memory state;
         Ticket memory opened;
@@ -32,7 +34,7 @@ abstract contract Settlements is Record {
         opened.bitmap = _ones(count);
         bool complete = opened.bitmap == _ones(opened.queryCount) && !opened.signaturesPending;
         if (complete) state = "";
-        emit HeadChecked(id, effects.firstBatch, publicData, queueEntries, effects, state);
+        emit HeadChecked(id, effects.firstBatch, effects, state);
         if (count > 0) emit QueriesChecked(id, 0, count);
         if (complete) _apply(id, effects);
         else _tickets[id] = opened;
@@ -63,6 +65,7 @@ abstract contract Settlements is Record {
         EpochStatement.Outcome memory outcome;
         EpochStatement.Inputs memory inputs = _inputs(effects);
         inputs.headroom = headLength;
+        effects.publicDataHash = Scratch.hash(publicData);
         (messages, outcome) = EpochStatement.build(publicData, queueEntries, inputs);
         effects.queueEnd = _batches[effects.firstBatch + effects.batches - 1].cut;
         require(outcome.queueHash == _queueHashes[effects.queueEnd], WrongQueueEntries());
@@ -74,10 +77,9 @@ abstract contract Settlements is Record {
         effects.newRoot = outcome.newRoot;
         effects.references = outcome.references;
         effects.withdrawalsRoot = outcome.withdrawalsRoot;
-        effects.publicDataHash = keccak256(publicData);
 
         bytes calldata missing = publicData[outcome.missingStart:outcome.missingEnd];
-        opened.missingHash = keccak256(missing);
+        opened.missingHash = Scratch.hash(missing);
         opened.signaturesPending = outcome.charged > 0 && signatures.length == 0;
         if (!opened.signaturesPending) _checkSignatures(effects.firstBatch, missing, signatures);
     }

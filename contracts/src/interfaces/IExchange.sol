@@ -114,11 +114,10 @@ interface IExchange {
     event Queued(uint64 indexed position, uint8 kind, uint32 indexed account, uint8 asset, uint64[4] value);
     event Sealed(uint64 indexed batch, uint64[4] root, uint16 count, uint64 cut, uint16 version);
     event BeaconRecorded(uint64 indexed batch, bytes32 beacon);
-    /// @notice A settlement was opened; its transaction's input holds the head of the proof. `state` is what the other
-    /// steps need: empty where there are none, because this transaction settled.
-    event HeadChecked(
-        bytes32 indexed id, uint64 indexed firstBatch, bytes publicData, bytes queueEntries, Effects effects, bytes state
-    );
+    /// @notice A settlement was opened; its transaction's input is that of `openSettlement` and holds the public data, the
+    /// queue entries and the head of the proof. `state` is what the other steps need: empty where there are none, because
+    /// this transaction settled.
+    event HeadChecked(bytes32 indexed id, uint64 indexed firstBatch, Effects effects, bytes state);
     /// @notice Query records `first` to `first + count - 1` hold; the transaction's input holds them.
     event QueriesChecked(bytes32 indexed id, uint256 first, uint256 count);
     event SignaturesChecked(bytes32 indexed id, uint256 count);
@@ -131,6 +130,9 @@ interface IExchange {
     error BadConfig(string field);
     error Reentered();
     error NotOperator(address caller);
+    /// @notice The operator must call from an account without code, not through a contract: whoever follows the venue
+    /// reads the public data from the transaction's input.
+    error NotDirect();
     error AlreadyRegistered(address owner, uint32 account);
     error NotRegistered(address owner);
     error AccountsExhausted();
@@ -222,8 +224,9 @@ interface IExchange {
 
     /// @notice First step: parses the public data, and checks the head of the proof against it. Operator only: public
     /// data become known here, and while the venue's liveness is the operator's there is one proof to wait for. All
-    /// later steps are open to anybody, since they can only finish what was opened.
-    /// @param publicData docs/protocol.md section 11; published by the event
+    /// later steps are open to anybody, since they can only finish what was opened. The call must be the transaction:
+    /// its input is where the public data are published.
+    /// @param publicData docs/protocol.md section 10
     /// @param queueEntries the epoch's queue entries, 37 bytes each: kind, u24 account, asset, 4 x u64
     /// @param signatures for every charged missing leaf: u64 client sequence, r, s, v. May be left empty and given later
     /// @param head first part of the proof

@@ -8,7 +8,7 @@ import {WithdrawalTree} from "./WithdrawalTree.sol";
 /// @title Public data of an epoch, and what they say to the proof
 /// @notice Parses the public data strictly (one encoding for one meaning) and writes the public messages that the
 /// proof's tables must answer (docs/protocol.md section 10): parameters, roots, counts, results of the markets, queue
-/// entries, missing leaves, changed balances, withdrawals. `proofs/statement/public.py` is its twin.
+/// entries, missing leaves, and as one run the changed balances and withdrawals. `proofs/statement/public.py` is its twin.
 library EpochStatement {
     /// @notice A market with its price before the epoch.
     struct Market {
@@ -28,7 +28,8 @@ library EpochStatement {
         bytes32 beacon;
     }
 
-    /// @notice What the chain knows of the epoch. `headroom`: bytes to keep free behind the messages.
+    /// @notice What the chain knows of the epoch. Holdings are sent on the bus after `bus`. `headroom`: bytes to keep free
+    /// behind the messages.
     struct Inputs {
         uint256 bus;
         uint256 venue;
@@ -70,8 +71,14 @@ library EpochStatement {
     uint256 internal constant BALANCE = 12;
     uint256 internal constant QUEUE_ENTRY = 37;
     uint256 internal constant MESSAGE = 105;
+    /// @dev What a run begins with: 255, bus, u32 number of messages, and the sizes of an entry's fields, 4 and 8.
+    uint256 internal constant RUN = 8;
     uint256 private constant ACCOUNTS = 1 << 20;
     uint256 private constant AMOUNTS = 1 << 62;
+    /// @dev Bits of the word at an entry of a list that accounts below 2^20 and units below 2^62 leave zero.
+    uint256 private constant TOO_LARGE = 0xF0000000C000000000000000 << 160;
+    /// @dev In the word at an entry: the account's highest bit, which tells withdrawals from balances.
+    uint256 private constant WITHDRAWN = 1 << 255;
 
     /// @notice The fields by which a settlement is placed.
     function header(bytes calldata data) internal pure returns (uint64 firstBatch, uint8 batches, uint8 tier) {
@@ -81,15 +88,16 @@ library EpochStatement {
     }
 
     /// @notice Parses `data` and `entries` against `inputs`. Reverts with the field that is wrong.
-    /// @return messages packed: bus, then 13 elements of 8 bytes
+    /// @return messages packed: for each but the holdings bus and 13 elements of 8 bytes, then the run of the holdings
     function build(bytes calldata data, bytes calldata entries, Inputs memory inputs)
         internal
         pure
         returns (bytes memory messages, Outcome memory outcome)
     {
         Cursor memory cursor = Cursor(HEADER, 0, inputs.bus);
+        outcome.references = new uint32[](inputs.markets.length);
         uint256 start;
-        (messages, start) = _reserve(data.length, entries.length, inputs);
+        (messages, start) = _reserve(data, entries.length, inputs);
         cursor.out = start;
 
         require(data.length >= HEADER, IExchange.Truncated("header"));
@@ -101,8 +109,7 @@ library EpochStatement {
         _batches(data, inputs, cursor, outcome);
         _queue(entries, inputs, cursor, outcome);
         _missing(data, inputs, cursor, outcome);
-        _balances(data, inputs.assets, cursor);
-        outcome.withdrawalsRoot = _withdrawals(data, inputs.assets, cursor);
+        outcome.withdrawalsRoot = _holdings(data, inputs.assets, cursor);
         require(
             cursor.offset == data.length, IExchange.TrailingBytes("public_data", data.length - cursor.offset)
         );
@@ -116,16 +123,23 @@ library EpochStatement {
     /// @notice Bytes that are kept free before the messages, for the front of a call that carries them.
     uint256 internal constant LEGROOM = 160;
 
-    /// @dev Memory for as many messages as there can be. Messages are written front to back, the last write of each
-    /// reaching beyond its end; what is left over stays allocated and is never read.
-    function _reserve(uint256 dataLength, uint256 entriesLength, Inputs memory inputs)
+    /// @dev Memory for as many messages as there can be; no message of a holding is longer than its entry in the data.
+    /// Messages are written front to back, the last write of each reaching beyond its end.
+    function _reserve(bytes calldata data, uint256 entriesLength, Inputs memory inputs)
         private
         pure
         returns (bytes memory messages, uint256 start)
     {
-        uint256 most = 2 + inputs.batches.length * (2 + inputs.markets.length) + dataLength / BALANCE
-            + entriesLength / QUEUE_ENTRY;
-        uint256 room = (most * MESSAGE + inputs.headroom + 127) & ~uint256(31);
+        uint256 full;
+        for (uint256 k = 0; k < inputs.batches.length; ++k) {
+            if (inputs.batches[k].count > 0) ++full;
+        }
+        // Where the list of missing leaves must begin; if there is less, that is found out when it is read.
+        uint256 place = HEADER + 8 * full * inputs.markets.length;
+        uint256 missing = data.length < place + 2 ? 0 : _load(data, place) >> 240;
+        if (missing * MISSING > data.length) missing = 0;
+        uint256 wide = 2 + full * (2 + inputs.markets.length) + missing + entriesLength / QUEUE_ENTRY;
+        uint256 room = (wide * MESSAGE + RUN + data.length + inputs.headroom + 127) & ~uint256(31);
         assembly ("memory-safe") {
             messages := add(mload(0x40), LEGROOM)
             start := add(messages, 0x20)
@@ -138,7 +152,6 @@ library EpochStatement {
         pure
     {
         uint256 markets = inputs.markets.length;
-        outcome.references = new uint32[](markets);
         for (uint256 m = 0; m < markets; ++m) {
             outcome.references[m] = uint32(inputs.markets[m].referencePrice);
         }
@@ -248,73 +261,103 @@ library EpochStatement {
         outcome.missingEnd = cursor.offset;
     }
 
-    function _balances(bytes calldata data, uint256 assets, Cursor memory cursor) private pure {
-        uint256 count = _count(data, cursor, BALANCE, "balances");
-        _holdings(data, assets, cursor, 8, count, new bytes32[](0));
-    }
+    /// @dev Both lists of (u24 account, u8 asset, u64 units) become one run: an entry's bytes are those of its message,
+    /// but for the highest bit of withdrawals. Gives the root of the withdrawals.
+    function _holdings(bytes calldata data, uint256 assets, Cursor memory cursor) private pure returns (bytes32) {
+        uint256 out = cursor.out + RUN;
+        uint256 changed = _count(data, cursor, BALANCE, "balances");
+        if (!_inOrder(data, cursor.offset, changed, assets)) _refuse(data, cursor.offset, assets, true);
+        uint256 from = cursor.offset;
+        uint256 length = changed * BALANCE;
+        assembly ("memory-safe") {
+            calldatacopy(out, add(data.offset, from), length)
+        }
+        cursor.offset += length;
 
-    function _withdrawals(bytes calldata data, uint256 assets, Cursor memory cursor) private pure returns (bytes32) {
         uint256 count = _count(data, cursor, BALANCE, "withdrawals");
+        bool good = _inOrder(data, cursor.offset, count, assets);
         bytes32[] memory leaves = new bytes32[](count);
-        _holdings(data, assets, cursor, 9, count, leaves);
+        if (!_withdrawals(data, cursor.offset, out + length, leaves) || !good) {
+            _refuse(data, cursor.offset, assets, false);
+        }
+        cursor.offset += count * BALANCE;
+
+        uint256 all = changed + count;
+        if (all > 0) {
+            uint256 front = (255 << 248) | ((cursor.bus + 1) << 240) | (all << 208) | (0x0408 << 192);
+            assembly ("memory-safe") {
+                // the entries behind the eight bytes are there already
+                out := sub(out, RUN)
+                mstore(out, or(front, shr(64, shl(64, mload(out)))))
+            }
+            cursor.out = out + RUN + all * BALANCE;
+        }
         return WithdrawalTree.root(leaves);
     }
 
-    /// @dev A list of (u24 account, u8 asset, u64 units); with `leaves` it is the withdrawals, which are not zero and
-    /// whose tree leaves are kept. There may be thousands: the loop holds everything on the stack, allocates nothing,
-    /// and leaves it to `_refuse` to find out what is wrong.
-    function _holdings(
-        bytes calldata data,
-        uint256 assets,
-        Cursor memory cursor,
-        uint256 tag,
-        uint256 count,
-        bytes32[] memory leaves
-    ) private pure {
-        uint256 offset = cursor.offset;
-        uint256 end = offset + count * BALANCE;
-        uint256 previous = 0;
+    /// @dev Whether accounts, assets and units are in range, and the entries strictly increasing. There may be thousands:
+    /// the loop only notes that something is wrong, and `_refuse` finds out what.
+    function _inOrder(bytes calldata data, uint256 offset, uint256 count, uint256 assets)
+        private
+        pure
+        returns (bool good)
+    {
         assembly ("memory-safe") {
-            let out := mload(add(cursor, 0x20))
-            let bus := mload(add(cursor, 0x40))
-            let least := iszero(iszero(mload(leaves)))
-            let leaf := add(leaves, 0x20)
-            for {} lt(offset, end) { offset := add(offset, BALANCE) } {
-                let word := calldataload(add(data.offset, offset))
+            let place := add(data.offset, offset)
+            let end := add(place, mul(count, BALANCE))
+            let least := 0
+            let all := 0
+            let bad := 0
+            let last := sub(assets, 1)
+            for {} lt(place, end) { place := add(place, BALANCE) } {
+                let word := calldataload(place)
                 let key := shr(224, word)
-                let account := shr(8, key)
-                let asset := and(key, 0xff)
-                let units := and(shr(160, word), 0xffffffffffffffff)
-                let good := and(lt(account, ACCOUNTS), lt(asset, assets))
-                good := and(good, iszero(or(lt(key, previous), lt(units, least))))
-                if iszero(and(good, lt(units, AMOUNTS))) { break }
-                previous := add(key, 1)
-                mstore8(out, bus)
-                mstore(add(out, 1), or(or(shl(192, tag), shl(128, account)), or(shl(64, asset), units)))
-                mstore(add(out, 33), 0)
-                mstore(add(out, 65), 0)
-                mstore(add(out, 97), 0)
-                out := add(out, MESSAGE)
-                if least {
-                    mstore(0x00, word)
-                    mstore(leaf, keccak256(0x00, BALANCE))
-                    leaf := add(leaf, 0x20)
-                }
+                bad := or(bad, or(lt(key, least), gt(byte(3, word), last)))
+                all := or(all, word)
+                least := add(key, 1)
             }
-            mstore(add(cursor, 0x20), out)
+            good := iszero(or(bad, and(all, TOO_LARGE)))
         }
-        if (offset != end) {
-            uint256 index = (offset - cursor.offset) / BALANCE;
-            _refuse(tag == 8, assets, _load(data, offset) >> 224, previous, index);
-        }
-        cursor.offset = offset;
     }
 
-    function _refuse(bool balances, uint256 assets, uint256 key, uint256 previous, uint256 index) private pure {
+    /// @dev Writes the withdrawals' entries and leaves; false if one of them is of nothing.
+    function _withdrawals(bytes calldata data, uint256 offset, uint256 out, bytes32[] memory leaves)
+        private
+        pure
+        returns (bool good)
+    {
+        assembly ("memory-safe") {
+            good := 1
+            let place := add(data.offset, offset)
+            let leaf := add(leaves, 0x20)
+            for { let end := add(leaf, shl(5, mload(leaves))) } lt(leaf, end) { leaf := add(leaf, 0x20) } {
+                let word := calldataload(place)
+                good := and(good, iszero(iszero(and(shr(160, word), 0xffffffffffffffff))))
+                mstore(0x00, word)
+                mstore(leaf, keccak256(0x00, BALANCE))
+                mstore(out, or(word, WITHDRAWN))
+                out := add(out, BALANCE)
+                place := add(place, BALANCE)
+            }
+        }
+    }
+
+    /// @dev Reverts with the first entry that is wrong; there is one.
+    function _refuse(bytes calldata data, uint256 offset, uint256 assets, bool balances) private pure {
         string memory field = balances ? "balances" : "withdrawals";
-        require((key >> 8) < ACCOUNTS && uint8(key) < assets, IExchange.BadField(field, index));
-        require(key >= previous, IExchange.NotIncreasing(field, index));
-        revert IExchange.BadField(balances ? "balances.value" : "withdrawals.amount", index);
+        uint256 least = 0;
+        for (uint256 i = 0;; ++i) {
+            uint256 word = _load(data, offset + i * BALANCE);
+            uint256 key = word >> 224;
+            uint256 units = uint64(word >> 160);
+            require((key >> 8) < ACCOUNTS && uint8(key) < assets, IExchange.BadField(field, i));
+            require(key >= least, IExchange.NotIncreasing(field, i));
+            require(
+                units < AMOUNTS && (balances || units > 0),
+                IExchange.BadField(balances ? "balances.value" : "withdrawals.amount", i)
+            );
+            least = key + 1;
+        }
     }
 
     /// @dev Reads a list's u16 length and checks that the list is there.

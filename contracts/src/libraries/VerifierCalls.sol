@@ -8,7 +8,8 @@ import {EpochStatement} from "./EpochStatement.sol";
 /// memory costs the square of its size, and the worst batch must fit one transaction.
 library VerifierCalls {
     /// @notice `IStarkVerifier.checkHead`
-    /// @param messages with the legroom and headroom of `EpochStatement.build`: the call is put together around them
+    /// @param messages with the legroom and headroom of `EpochStatement.build`: the call is put together around them. The
+    /// answer takes their place, and what was allocated behind them is free again: nobody may use it any more
     /// @param headroom what was reserved behind the messages; at least `head.length`
     /// @return state as the verifier returned it
     function checkHead(
@@ -34,7 +35,7 @@ library VerifierCalls {
             calldatacopy(add(tail, 32), head.offset, head.length)
             let size := add(sub(add(tail, 32), front), and(add(head.length, 31), not(31)))
             let done := staticcall(gas(), verifier, front, size, 0, 0)
-            let answer := mload(0x40)
+            let answer := front
             returndatacopy(answer, 0, returndatasize())
             if iszero(done) { revert(answer, returndatasize()) }
             // bytes as the only result: offset 32, length, content

@@ -14,10 +14,21 @@ library PublicBus {
     uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
     uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
     /// Messages whose fingerprints are kept in memory at a time.
-    uint256 private constant RUN = 64;
+    uint256 private constant ROOM = 64;
+    /// Starts a run in the place of a bus: no tape has so many buses.
+    uint256 private constant RUNS = 255;
+    /// Sizes of the fields of entries that `addPairs` takes: four and eight bytes.
+    uint256 private constant PAIR = 0x0408;
     uint256 private constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
     uint256 private constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
     uint256 private constant CARRY = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
+
+    /// Entries of a run: address of the bus's words (see `messageInfos`), where the fields' sizes are, number of fields.
+    struct Run {
+        uint256 entry;
+        uint256 sizes;
+        uint256 width;
+    }
 
     /// Terminals and public messages sum to zero (step 4). Returns prefix(bus), one word per bus.
     function check(Key memory k, Challenges memory c, bytes calldata messages, uint256 terminals, uint256 count)
@@ -55,7 +66,7 @@ library PublicBus {
         returns (uint256 numerator, uint256 denominator)
     {
         uint256 infos = messageInfos(k, prefixes, powers);
-        uint256 room = Memory.allocate(2 * RUN);
+        uint256 room = Memory.allocate(2 * ROOM);
         uint256 p;
         uint256 end;
         assembly ("memory-safe") {
@@ -64,9 +75,12 @@ library PublicBus {
         }
         denominator = 1;
         while (p < end) {
+            if (load(p) >> 248 == RUNS) {
+                (p, numerator, denominator) = addRun(p, end, infos, room, numerator, denominator);
+                continue;
+            }
             uint256 full;
-            (p, full) = sumShort(p, end, infos, room);
-            if (full == room) (p, full) = sumFields(p, end, infos, room);
+            (p, full) = sumFields(p, end, infos, room);
             (numerator, denominator) = addFractions(room, full, numerator, denominator);
         }
     }
@@ -76,10 +90,11 @@ library PublicBus {
     function sumFields(uint256 p, uint256 end, uint256 infos, uint256 to) private pure returns (uint256, uint256) {
         uint256 bad;
         assembly ("memory-safe") {
-            for { let full := add(to, mul(64, RUN)) } and(lt(p, end), lt(to, full)) {} {
-                let entry := mload(add(infos, shl(5, byte(0, calldataload(p)))))
+            for { let full := add(to, mul(64, ROOM)) } and(lt(p, end), lt(to, full)) {} {
+                let bus := byte(0, calldataload(p))
+                let entry := mload(add(infos, shl(5, bus)))
                 if iszero(entry) {
-                    bad := TOP
+                    if xor(bus, RUNS) { bad := TOP }
                     break
                 }
                 p := add(p, 1)
@@ -135,46 +150,108 @@ library PublicBus {
         return (p, to);
     }
 
-    /// The same for messages of one bus that have 13 to 16 fields, zeros behind the first four: balances are most of what
-    /// is public. None if the message at `p` is another.
-    function sumShort(uint256 p, uint256 end, uint256 infos, uint256 to) private pure returns (uint256, uint256) {
+    /// Adds the messages of the run at `p`: 255, bus, u32 their number, the bytes of each field, the fields. Returns where
+    /// the next item begins.
+    function addRun(uint256 p, uint256 end, uint256 infos, uint256 room, uint256 numerator, uint256 denominator)
+        private
+        pure
+        returns (uint256 next, uint256, uint256)
+    {
+        Run memory run;
+        assembly ("memory-safe") {
+            let start := calldataload(p)
+            let entry := mload(add(infos, shl(5, byte(1, start))))
+            let width := shr(3, mul(mload(add(entry, 128)), iszero(iszero(entry))))
+            let sizes := add(p, 6)
+            p := add(sizes, width)
+            let length := 0
+            let bad := 0
+            for { let s := sizes } lt(s, p) { s := add(s, 1) } {
+                let size := byte(0, calldataload(s))
+                bad := or(bad, gt(size, 8))
+                length := add(length, size)
+            }
+            next := add(p, mul(and(shr(208, start), 0xFFFFFFFF), length))
+            // neither the number nor the length may be zero, and a bus that is none has no fields
+            if or(or(bad, eq(next, p)), gt(next, end)) { next := 0 }
+            mstore(run, entry)
+            mstore(add(run, 32), sizes)
+            mstore(add(run, 64), width)
+        }
+        if (next == 0) revert IStarkErrors.Message();
+        if (run.width == 2 && load(run.sizes) >> 240 == PAIR) {
+            (numerator, denominator) = addPairs(p, next, run.entry, numerator, denominator);
+            return (next, numerator, denominator);
+        }
+        while (p < next) {
+            uint256 full;
+            (p, full) = sumEntries(p, next, run, room);
+            (numerator, denominator) = addFractions(room, full, numerator, denominator);
+        }
+        return (next, numerator, denominator);
+    }
+
+    /// As `sumFields`, from a run's entries.
+    function sumEntries(uint256 p, uint256 end, Run memory run, uint256 to) private pure returns (uint256, uint256) {
         uint256 bad;
         assembly ("memory-safe") {
-            let bus := byte(0, calldataload(p))
-            let entry := mload(add(infos, shl(5, bus)))
-            if and(iszero(iszero(entry)), eq(mload(add(entry, 64)), 96)) {
+            let entry := mload(run)
+            let sizes := mload(add(run, 32))
+            let last := add(sizes, mload(add(run, 64)))
+            for { let full := add(to, mul(64, ROOM)) } and(lt(p, end), lt(to, full)) { to := add(to, 64) } {
+                let acc := 0
                 let weight := mload(entry)
-                mstore(0, mload(add(entry, 32)))
-                mstore(32, add(1, mload(add(entry, 128))))
-                let mask := mload(add(entry, 96))
-                for { let full := add(to, mul(64, RUN)) } and(lt(p, end), lt(to, full)) {} {
-                    let rest := or(calldataload(add(p, 33)), calldataload(add(p, 65)))
-                    rest := or(rest, and(calldataload(add(p, 97)), mask))
-                    if or(rest, xor(byte(0, calldataload(p)), bus)) { break }
-                    let x := calldataload(add(p, 1))
-                    bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
-                    mstore(
-                        to,
-                        add(
-                            add(
-                                mulmod(shr(192, x), mload(weight), LANES),
-                                mulmod(and(shr(128, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 32)), LANES)
-                            ),
-                            add(
-                                mulmod(and(shr(64, x), 0xFFFFFFFFFFFFFFFF), mload(add(weight, 64)), LANES),
-                                mulmod(and(x, 0xFFFFFFFFFFFFFFFF), mload(add(weight, 96)), LANES)
-                            )
-                        )
-                    )
-                    mstore(add(to, 32), mload(0))
-                    to := add(to, 64)
-                    p := add(p, mload(32))
+                for { let s := sizes } lt(s, last) { s := add(s, 1) } {
+                    let size := byte(0, calldataload(s))
+                    let x := shr(sub(256, shl(3, size)), calldataload(p))
+                    bad := or(bad, iszero(lt(x, P)))
+                    acc := add(acc, mulmod(x, mload(weight), LANES))
+                    weight := add(weight, 32)
+                    p := add(p, size)
                 }
+                mstore(to, acc)
+                mstore(add(to, 32), mload(add(entry, 32)))
             }
-            bad := or(and(bad, TOP), gt(p, end))
         }
         if (bad != 0) revert IStarkErrors.Message();
         return (p, to);
+    }
+
+    /// Adds 1 / (prefix - a beta - b) for entries of a 32-bit a and a 64-bit b, all in one pass: most of what is public is
+    /// of this kind. With a beta1 - prefix1 above and prefix0 + p - a beta0 - b below, the conjugate of the denominator
+    /// has two lanes that stay below 2^97 without a reduction, and products with them below 2^200.
+    function addPairs(uint256 p, uint256 end, uint256 entry, uint256 numerator, uint256 denominator)
+        private
+        pure
+        returns (uint256, uint256)
+    {
+        uint256 bad;
+        assembly ("memory-safe") {
+            let n0 := mload(add(entry, 32))
+            let n1 := mload(mload(entry))
+            // in scratch memory: the stack is too short for what the loop needs
+            mstore(0, or(shl(137, shr(137, n1)), sub(P, and(n1, LOW_LANE))))
+            mstore(32, or(shl(137, sub(P, shr(128, n0))), add(P, and(n0, 0xFFFFFFFFFFFFFFFF))))
+            n0 := and(numerator, 0xFFFFFFFFFFFFFFFF)
+            n1 := shr(128, numerator)
+            for {} lt(p, end) { p := add(p, 12) } {
+                let x := calldataload(p)
+                let d := and(shr(160, x), 0xFFFFFFFFFFFFFFFF)
+                bad := or(bad, add(d, 0xFFFFFFFF))
+                d := sub(add(mul(shr(224, x), mload(0)), mload(32)), d)
+                x := shr(137, d)
+                d := and(d, LOW_LANE)
+                let norm := mod(add(mul(d, d), sub(shl(140, P), mul(7, mul(x, x)))), P)
+                n0 := mod(add(mul(n0, norm), mul(d, denominator)), P)
+                n1 := mod(add(mul(n1, norm), mul(x, denominator)), P)
+                denominator := mulmod(denominator, norm, P)
+            }
+            numerator := or(shl(128, n1), n0)
+            // a sum reaches 2^64 where b is p or more
+            bad := shr(64, bad)
+        }
+        if (bad != 0) revert IStarkErrors.Message();
+        return (numerator, denominator);
     }
 
     /// Adds 1 / (prefix - fingerprint) for all messages between `from` and `to`. 1 / d is conjugate(d) / norm(d) with the
@@ -224,6 +301,12 @@ library PublicBus {
                 Memory.store(entry + 96, last == 4 ? type(uint256).max : ~(type(uint256).max >> (64 * last)));
                 Memory.store(entry + 128, 8 * width);
             }
+        }
+    }
+
+    function load(uint256 place) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(place)
         }
     }
 }

@@ -17,7 +17,7 @@ from .core import (
     lie,
     venue,
 )
-from .scenario import public_messages, rebuild_state
+from .scenario import HOLDINGS_BUS, PUBLIC_BUS, WITHDRAWN, holding, public_messages, rebuild_state
 
 
 @attack(6)
@@ -158,14 +158,14 @@ def read_of_an_older_balance() -> Forged:
 def changed_balance_not_listed() -> Forged:
     epoch = honest()
     forged = execute(epoch)
-    return forged, [m for m in public_messages(epoch, forged, forged) if m[1][:3] != (8, 2, 0)]
+    return forged, [m for m in public_messages(epoch, forged, forged) if not _is_first(m)]
 
 
 @attack(8)
 def unchanged_balance_listed() -> Forged:
     epoch = honest()
     forged = execute(epoch)
-    return forged, [*public_messages(epoch, forged, forged), (3, (8, 9, 0, 10_000) + (0,) * 9)]
+    return forged, [*public_messages(epoch, forged, forged), holding(9, 0, 10_000)]
 
 
 @attack(8)
@@ -173,8 +173,7 @@ def balance_listed_with_another_value() -> Forged:
     epoch = honest()
     forged = execute(epoch)
     return forged, [
-        (bus, (*f[:3], f[3] + 1, *f[4:])) if f[:3] == (8, 2, 0) else (bus, f)
-        for bus, f in public_messages(epoch, forged, forged)
+        (m[0], (m[1][0], m[1][1] + 1)) if _is_first(m) else m for m in public_messages(epoch, forged, forged)
     ]
 
 
@@ -183,8 +182,7 @@ def withdrawal_counted_twice() -> Forged:
     epoch = honest()
     forged = execute(epoch)
     return forged, [
-        (bus, (*f[:3], 2 * f[3], *f[4:])) if f[0] == 9 else (bus, f)
-        for bus, f in public_messages(epoch, forged, forged)
+        (m[0], (m[1][0], 2 * m[1][1])) if _is_withdrawal(m) else m for m in public_messages(epoch, forged, forged)
     ]
 
 
@@ -192,7 +190,57 @@ def withdrawal_counted_twice() -> Forged:
 def withdrawal_not_listed() -> Forged:
     epoch = honest()
     forged = execute(epoch)
-    return forged, [m for m in public_messages(epoch, forged, forged) if m[1][0] != 9]
+    return forged, [m for m in public_messages(epoch, forged, forged) if not _is_withdrawal(m)]
+
+
+@attack(8)
+def withdrawal_listed_as_a_balance() -> Forged:
+    """The balances name an account's slot of another kind; L1 would owe nothing."""
+    epoch = honest()
+    forged = execute(epoch)
+    return forged, [
+        (m[0], (m[1][0] - WITHDRAWN, m[1][1])) if _is_withdrawal(m) else m
+        for m in public_messages(epoch, forged, forged)
+    ]
+
+
+@attack(8)
+def balance_listed_as_a_withdrawal() -> Forged:
+    """An account's whole balance is claimed on L1 and stays in the state."""
+    epoch = honest()
+    forged = execute(epoch)
+    return forged, [
+        (m[0], (m[1][0] + WITHDRAWN, m[1][1])) if _is_first(m) else m for m in public_messages(epoch, forged, forged)
+    ]
+
+
+@attack(8)
+def balance_listed_for_the_next_account() -> Forged:
+    """The list gives what one account has to another."""
+    epoch = honest()
+    forged = execute(epoch)
+    return forged, [
+        (m[0], (m[1][0] + 256, m[1][1])) if _is_first(m) else m for m in public_messages(epoch, forged, forged)
+    ]
+
+
+@attack(8)
+def balance_sent_on_the_wide_bus() -> Forged:
+    """Elements as they are, padded with zeros to the width of the other messages."""
+    epoch = honest()
+    forged = execute(epoch)
+    return forged, [
+        (PUBLIC_BUS, (*m[1], *[0] * 11)) if _is_first(m) else m for m in public_messages(epoch, forged, forged)
+    ]
+
+
+def _is_first(message: tuple[int, tuple[int, ...]]) -> bool:
+    """Whether it is the changed balance of account 2 in asset 0."""
+    return message[0] == HOLDINGS_BUS and message[1][0] == 512
+
+
+def _is_withdrawal(message: tuple[int, tuple[int, ...]]) -> bool:
+    return message[0] == HOLDINGS_BUS and message[1][0] >= WITHDRAWN
 
 
 @attack(8)

@@ -27,7 +27,9 @@ from proofs.statement.witness.inputs import (
 )
 
 Messages = list[tuple[int, tuple[int, ...]]]
-PUBLIC_BUS = 3
+PUBLIC_BUS, HOLDINGS_BUS = 3, 4
+WITHDRAWN = 2**31
+"""What the key of a withdrawal has more than that of a balance."""
 MARKETS = (Market(1, 0, 90, 110, 1000), Market(2, 0, 1000, 1020, 2500))
 FIRST_BATCH = 10
 
@@ -194,9 +196,14 @@ def public_messages(epoch: EpochInput, claimed: Execution, sealed: Execution) ->
             fields.append((5, k, index, references[index], result.price, result.volume, batch.draws[index], *band))
             references[index] = result.price
     fields += [(7, m.batch, m.account, *m.commitment, int(m.charged)) for m in claimed.missing]
-    fields += [(8, *b) for b in claimed.balances]
-    fields += [(9, *w) for w in claimed.withdrawals]
-    return [(PUBLIC_BUS, f + (0,) * (13 - len(f))) for f in fields]
+    messages = [(PUBLIC_BUS, f + (0,) * (13 - len(f))) for f in fields]
+    messages += [holding(*b) for b in claimed.balances]
+    return messages + [holding(*w, above=WITHDRAWN) for w in claimed.withdrawals]
+
+
+def holding(account: int, asset: int, units: int, above: int = 0) -> tuple[int, tuple[int, ...]]:
+    """The message of a changed balance, or with :data:`WITHDRAWN` of a withdrawal."""
+    return HOLDINGS_BUS, (256 * account + asset + above, units)
 
 
 def rebuild_state(epoch: EpochInput, forged: Execution, extra: Mapping[tuple[int, int], int]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ...statement.buses import PUBLIC, Tag
+from ...statement.buses import BUSES, HOLDINGS, PUBLIC, Tag
 from ...statement.program import clearing_program
 from ...statement.witness.draft import EpochTooLarge
 from ...statement.witness.execute import execute
@@ -26,20 +26,21 @@ from .rows import FULL, ROWS
 from .scenario import public_messages
 from .serving import LIMBS, registers
 
-_CLAIMS: Final = (Tag.MISSING, Tag.BALANCE, Tag.WITHDRAWAL)
 _ALL: Final = frozenset(range(1, PUBLIC.width))
+_BOTH: Final = frozenset(range(HOLDINGS.width))
 _FREE: Final = {
     Tag.NODE: frozenset(range(8, 12)),
     Tag.BATCH_COUNT: frozenset({2}),
     Tag.MARKET: frozenset({4, 5}),
-    **dict.fromkeys(_CLAIMS, _ALL),
 }
-"""Fields that the operator chooses: new and sealed roots, counts, prices and volumes, and all that is listed."""
+"""Fields that the operator chooses, but for the lists: new and sealed roots, counts, prices and volumes."""
 
 
 def claims(bus: str, fields: tuple[int, ...]) -> Public | None:
     """A message of the public lists, which the operator writes."""
-    if bus != PUBLIC.name or fields[0] not in _CLAIMS:
+    if bus == HOLDINGS.name:
+        return Public(bus, fields, _BOTH, claim=True)
+    if bus != PUBLIC.name or fields[0] != Tag.MISSING:
         return None
     return Public(bus, fields, _ALL, claim=True)
 
@@ -48,6 +49,11 @@ def world(epoch: EpochInput) -> World:
     """An honest witness, evaluated."""
     done = execute(epoch)
     return _world((done, public_messages(epoch, done, done)))
+
+
+def _public(bus: int, fields: tuple[int, ...]) -> Public:
+    claim = claims(BUSES[bus].name, fields)
+    return claim or Public(PUBLIC.name, fields, _FREE.get(Tag(fields[0]), frozenset()), False)
 
 
 def _world(forged: Forged, limbs: int = 12, hashes: int = 10) -> World:
@@ -59,11 +65,7 @@ def _world(forged: Forged, limbs: int = 12, hashes: int = 10) -> World:
         except EpochTooLarge:
             continue
         break
-    public = [
-        Public(PUBLIC.name, fields, _FREE.get(Tag(fields[0]), frozenset()), fields[0] in _CLAIMS)
-        for _, fields in messages
-    ]
-    made = World(clearing_program(), traces, public)
+    made = World(clearing_program(), traces, [_public(bus, fields) for bus, fields in messages])
     made.start()
     return made
 

@@ -59,6 +59,14 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_be_bytes(self.array()?))
     }
 
+    /// A big-endian number of `size` bytes, at most eight.
+    pub fn unsigned(&mut self, size: usize) -> Checked<u64> {
+        let bytes = self.take(size)?;
+        Ok(bytes
+            .iter()
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+    }
+
     pub fn finish(&self) -> Checked<()> {
         require(self.rest.is_empty(), self.reason, "bytes are left over")
     }

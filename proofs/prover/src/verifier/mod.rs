@@ -24,7 +24,7 @@ mod shape;
 mod tape;
 mod transcript;
 
-use bytes::Cursor;
+use bytes::{Cursor, ELEMENT};
 use constraints::{Buses, PublicMessage, check_tables};
 use field::P;
 use head::Head;
@@ -33,12 +33,14 @@ use reject::{Checked, rejected, require};
 pub use reject::{Reason, Rejected};
 
 const CONTEXT_LENGTH: usize = 32;
+/// Starts a run in the place of a bus: no tape has so many buses.
+const RUN: u8 = 255;
 
 /// Public messages as an application states them, nothing checked.
 pub enum Messages<'a> {
     /// Bus of the tape and fields.
     Listed(&'a [(u64, Vec<u64>)]),
-    /// For each: u8 bus, then its fields as big-endian u64.
+    /// Items of docs/proof-format.md section 10: single messages and runs.
     Packed(&'a [u8]),
 }
 
@@ -91,15 +93,50 @@ fn unpack(key: &Key<'_>, packed: &[u8]) -> Checked<Vec<(u64, Vec<u64>)>> {
     let mut cursor = Cursor::new(packed, Reason::Message);
     let mut messages = Vec::new();
     while !cursor.rest().is_empty() {
-        let bus = cursor.u8()?;
+        let first = cursor.u8()?;
+        let bus = if first == RUN { cursor.u8()? } else { first };
         let width = key.bus_width(bus).map_err(|_| {
             let detail = format!("message {}: the tape has no such bus", messages.len());
             rejected(Reason::Message, detail)
         })?;
-        let fields = (0..width).map(|_| cursor.u64()).collect::<Checked<Vec<_>>>()?;
-        messages.push((bus.into(), fields));
+        if first == RUN {
+            unpack_run(&mut cursor, bus, width, &mut messages)?;
+        } else {
+            let fields = (0..width).map(|_| cursor.u64()).collect::<Checked<Vec<_>>>()?;
+            messages.push((bus.into(), fields));
+        }
     }
     Ok(messages)
+}
+
+/// What follows a run's bus: their number, the bytes of each field, the fields.
+fn unpack_run(
+    cursor: &mut Cursor<'_>,
+    bus: u8,
+    width: usize,
+    messages: &mut Vec<(u64, Vec<u64>)>,
+) -> Checked<()> {
+    let count = usize::try_from(cursor.u32()?).unwrap_or(usize::MAX);
+    let sizes = cursor.take(width)?;
+    let fits = sizes.iter().all(|size| usize::from(*size) <= ELEMENT);
+    require(
+        fits,
+        Reason::Message,
+        "a field of a run has more than eight bytes",
+    )?;
+    let length = sizes.iter().map(|size| usize::from(*size)).sum::<usize>();
+    require(
+        count > 0 && length > 0,
+        Reason::Message,
+        "an empty run, or one of messages without bytes",
+    )?;
+    // all bytes are there before anything is built of them
+    for entry in cursor.take(count.saturating_mul(length))?.chunks_exact(length) {
+        let mut inner = Cursor::new(entry, Reason::Message);
+        let fields = sizes.iter().map(|size| inner.unsigned(usize::from(*size)));
+        messages.push((bus.into(), fields.collect::<Checked<_>>()?));
+    }
+    Ok(())
 }
 
 /// Messages on used buses with the bus's number of canonical fields.
