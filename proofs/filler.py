@@ -7,20 +7,24 @@ tables that serve (``poseidon2`` answers compressions, ``limbs`` range checks), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import prover_api
-from .dsl import SEND, Matrix
-from .expression import MODULUS
-from .prover_api import Trace
-from .serving import LIMB_VALUES, blind, counted, fill_limbs
-from .statement.buses import HASH, RANGE, Bits
-from .tape import Program
+from commitments import _native
 
-Row = dict[str, "int | Sequence[int]"]
+from . import prover_api
+from .dsl import SEND, Bus
+from .expression import MODULUS
+from .layout import Layout, Part, Row, Rows, lay_out, placed
+from .prover_api import Trace
+from .serving import blinding, limb_parts, ranges
+from .statement.buses import HASH, RANGE
+from .tape import DerivedColumn, Program
+
 SERVING = ("poseidon2", "limbs")
+
+__all__ = ["DoesNotFit", "Filler", "Row"]
 
 
 class DoesNotFit(ValueError):
@@ -44,92 +48,78 @@ class Filler:
     """
 
     program: Program
-    rows: dict[str, list[Row]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
 
     def add(self, table: str, **values: int | Sequence[int]) -> Row:
-        """Append a row to a table; gives it for later changes. Raises KeyError for names that the table has not."""
+        """Append a row to a table; gives it for later changes.
+
+        :raises KeyError: a name that the table has not
+        :raises TypeError: what is one number is not given as one
+        """
         known = self.program.matrices[self.program.matrix_of(table)].names
-        for name in values:
+        for name, value in values.items():
             if f"{table}.{name}" not in known and f"{table}.{name}0" not in known:
                 raise KeyError(f"{table} has no column {name}")
+            if f"{table}.{name}" in known and not isinstance(value, int):
+                raise TypeError(f"{name} is one number, not {value!r}")
         row: Row = dict(values)
         self.rows.setdefault(table, []).append(row)
         return row
 
     def traces(self, log_heights: Sequence[int]) -> list[Trace]:
         """One trace for each matrix, of ``2^log_heights`` rows. Raises :class:`DoesNotFit`."""
-        traces = [
-            self._written(matrix, 1 << log_height)
-            for matrix, log_height in zip(self.program.matrices, log_heights, strict=True)
-        ]
-        traces = [self._filled(index, trace, serving=False) for index, trace in enumerate(traces)]
-        blind(self.program, traces)
-        served = [self._serve(table, traces) for table in SERVING]
-        for index in {index for index in served if index is not None}:
-            traces[index] = self._filled(index, traces[index], serving=True)
-        return traces
+        heights = [1 << log_height for log_height in log_heights]
+        layouts = []
+        for index, blind in enumerate(blinding(self.program, heights)):
+            matrix, height = self.program.matrices[index], heights[index]
+            parts, rows = placed(matrix, self.rows)
+            if rows > height:
+                raise DoesNotFit(matrix.name, rows, height)
+            layouts.append(Layout(index, [*parts, *blind], height, height))
+        asking = [lay_out(self.program, layout, self._own(layout.matrix)) for layout in layouts]
+        for table, serve in (("poseidon2", self._poseidon2), ("limbs", self._limbs)):
+            place = self._matrix_of(table)
+            if place is not None:
+                layout = layouts[place]
+                layouts[place] = replace(layout, parts=[*layout.parts, *serve(layout, asking)])
+        return [lay_out(self.program, layout) for layout in layouts]
 
-    def _written(self, matrix: Matrix, height: int) -> Trace:
-        trace = np.zeros((height, len(matrix.columns)), dtype=np.uint64)
-        for name, column in matrix.names.items():
-            table, label = name.split(".", 1)
-            rows = self.rows.get(table, ())
-            if len(rows) > height:
-                raise DoesNotFit(matrix.name, len(rows), height)
-            if rows:
-                trace[: len(rows), column] = [_value(row, label) for row in rows]
-        return trace
+    def _own(self, index: int) -> list[DerivedColumn]:
+        """Derived columns of the tables that do not serve."""
+        names = self.program.matrices[index].names
+        serving = {column for name, column in names.items() if name.split(".")[0] in SERVING}
+        return [d for d in self.program.derived if d.matrix == index and d.column not in serving]
 
-    def _filled(self, index: int, trace: Trace, serving: bool) -> Trace:
-        """With the derived columns of the tables that serve, or of all others."""
-        matrix = self.program.matrices[index]
-        served = {column for name, column in matrix.names.items() if name.split(".")[0] in SERVING}
-        derived = [d for d in self.program.derived if d.matrix == index and (d.column in served) == serving]
-        return prover_api.fill(self.program.tape, derived, index, trace)
-
-    def _serve(self, table: str, traces: list[Trace]) -> int | None:
-        """Give a table that serves its rows; gives its matrix, None where the program has no such table."""
+    def _matrix_of(self, table: str) -> int | None:
         try:
-            index = self.program.matrix_of(table)
+            return self.program.matrix_of(table)
         except KeyError:
             return None
-        serve = self._poseidon2 if table == "poseidon2" else self._limbs
-        serve(self.program.matrices[index], traces[index], traces)
-        return index
 
-    def _poseidon2(self, matrix: Matrix, trace: Trace, traces: list[Trace]) -> None:
-        asked, counts = self._asked(traces, HASH.name)
-        if len(asked) > len(trace):
-            raise DoesNotFit(matrix.name, len(asked), len(trace))
-        first = matrix.names["poseidon2.in0"]
-        trace[: len(asked), first : first + 8] = asked[:, :8]
-        trace[: len(asked), matrix.names["poseidon2.multiplicity"]] = counts
+    def _poseidon2(self, layout: Layout, asking: Sequence[Trace]) -> list[Part]:
+        matrix = self.program.matrices[layout.matrix]
+        asked, counts = _native.distinct(self._sent(HASH, asking))
+        if len(asked) > layout.height:
+            raise DoesNotFit(matrix.name, len(asked), layout.height)
+        inputs = np.ascontiguousarray(asked[:, :8])
+        return [
+            (0, matrix.names["poseidon2.in0"], inputs),
+            (0, matrix.names["poseidon2.multiplicity"], counts[:, None]),
+        ]
 
-    def _limbs(self, matrix: Matrix, trace: Trace, traces: list[Trace]) -> None:
-        asked, counts = self._asked(traces, RANGE.name)
-        limb = asked[:, 0] == int(Bits.LIMB)
-        direct = dict(zip(asked[limb, 1].tolist(), counts[limb].tolist(), strict=True))
+    def _limbs(self, layout: Layout, asking: Sequence[Trace]) -> list[Part]:
+        matrix = self.program.matrices[layout.matrix]
+        asked = ranges(self._sent(RANGE, asking))
         # The table's own limbs are all 0 still, and were counted: one for each message and row.
         own = sum(m.label.startswith("limbs: ") and m.sign == SEND for m in matrix.messages)
-        direct[0] = (direct.get(0, 0) - own * len(trace)) % MODULUS
-        values, needed = asked[~limb], max(int((~limb).sum()), LIMB_VALUES)
-        if needed > len(trace):
-            raise DoesNotFit(matrix.name, needed, len(trace))
-        fill_limbs(matrix, trace, values[:, 1], values[:, 0] == int(Bits.AMOUNT), counts[~limb], direct)
+        asked.direct[0] = (asked.direct.get(0, 0) - own * layout.height) % MODULUS
+        if asked.rows > layout.height:
+            raise DoesNotFit(matrix.name, asked.rows, layout.height)
+        return limb_parts(matrix, asked, layout.height, layout.height)
 
-    def _asked(self, traces: list[Trace], bus: str) -> tuple[Trace, Trace]:
-        """Distinct messages sent on a bus and how often, modulo the field."""
-        tape, names = self.program.tape, [b.name for b in self.program.buses]
-        sent = [prover_api.messages(tape, i, trace, names.index(bus), SEND) for i, trace in enumerate(traces)]
-        return counted(np.concatenate(sent))
-
-
-def _value(row: Row, label: str) -> int:
-    value = row.get(label, 0)
-    if label not in row and label[-1:].isdigit():
-        digest = row.get(label[:-1], ())
-        place = int(label[-1])
-        value = digest[place] if not isinstance(digest, int) and place < len(digest) else 0
-    if not isinstance(value, int):
-        raise TypeError(f"{label} is one number, not {value!r}")
-    return value % MODULUS
+    def _sent(self, bus: Bus, traces: Sequence[Trace]) -> Trace:
+        """The messages that all tables send on a bus: rows ``(row, count, fields...)``."""
+        number = self.program.bus_id(bus)
+        return np.concatenate(
+            [prover_api.messages(self.program.tape, i, trace, number, SEND) for i, trace in enumerate(traces)]
+        )

@@ -143,8 +143,9 @@ def security(vk: bytes) -> dict[str, dict[str, float]]:
 def fill(tape: bytes, derived: Iterable[DerivedColumn], table: int, inputs: Trace) -> Trace:
     """A copy of ``inputs`` (full width) with the table's derived columns computed."""
     rows = [(d.matrix, d.column, d.node, int(d.inverse)) for d in derived]
+    parts = [(0, 0, np.ascontiguousarray(inputs))]
     try:
-        return _native.fill(tape, rows, table, inputs)
+        return _native.lay_out(tape, rows, table, (parts, len(inputs), len(inputs)))
     except _native.ProofError as error:
         raise _typed(error) from None
 

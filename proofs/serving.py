@@ -3,77 +3,86 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from commitments import _native
+
 from .dsl import Matrix
 from .expression import MODULUS
+from .layout import Column, Part
+from .statement.buses import Bits
 from .tape import Program
 
-Column = npt.NDArray[np.uint64]
 LIMB_VALUES = 1 << 12
 """Rows that the limbs table needs at least: its counter passes every 12-bit number."""
 
 
-def counted(asked: Column) -> tuple[Column, Column]:
-    """Distinct messages and the sums of their counts, where not 0, from rows ``(row, count, fields...)``.
+@dataclass(frozen=True)
+class Ranges:
+    """What range checks ask for: distinct values of 36 or 62 bits (``wide``) with their counts, and 12-bit numbers."""
 
-    Counts are taken modulo the field: a forged trace may ask minus once.
+    values: Column
+    wide: npt.NDArray[np.bool_]
+    counts: Column
+    direct: dict[int, int]
+    """Count by number."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that the limbs table needs."""
+        return max(len(self.values), LIMB_VALUES)
+
+
+def ranges(asked: Column) -> Ranges:
+    """Sort out the messages that are sent on the bus of range checks.
+
+    Counts are sums modulo the field, here and in all that serves: a forged trace may ask minus once.
     """
-    if not len(asked):
-        return asked[:, 2:], asked[:, 1]
-    fields = np.ascontiguousarray(asked[:, 2:])
-    whole = fields.view(np.dtype((np.void, fields.dtype.itemsize * fields.shape[1]))).ravel()
-    _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
-    if (asked[:, 1] == 1).all():
-        sums = np.bincount(inverse, minlength=len(first)).astype(np.uint64)
-    else:
-        exact = [0] * len(first)
-        for place, count in zip(inverse.tolist(), asked[:, 1].tolist(), strict=True):
-            exact[place] += count
-        sums = np.array([count % MODULUS for count in exact], dtype=np.uint64)
-    kept = sums != 0
-    return fields[first][kept], sums[kept]
+    fields, counts = _native.distinct(asked)
+    limb = fields[:, 0] == int(Bits.LIMB)
+    direct = dict(zip(fields[limb, 1].tolist(), counts[limb].tolist(), strict=True))
+    kinds, values = fields[~limb].T
+    return Ranges(values, kinds == int(Bits.AMOUNT), counts[~limb], direct)
 
 
-def fill_limbs(
-    matrix: Matrix,
-    trace: Column,
-    values: Column,
-    wide: npt.NDArray[np.bool_],
-    counts: Column,
-    direct: Mapping[int, int],
-) -> None:
-    """Write the limbs table into ``trace``: ``values`` with their ``counts``, and requests for each 12-bit number.
-
-    ``wide``: which values have 62 bits; the others have 36. ``direct``: requests for 12-bit numbers by other tables.
-    """
+def limb_parts(matrix: Matrix, asked: Ranges, rows: int, height: int) -> list[Part]:
+    """The limbs table in a trace of so many rows before those that repeat the last, and in all."""
     place = {name.removeprefix("limbs."): column for name, column in matrix.names.items() if name.startswith("limbs.")}
-    limbs = (values[:, None] >> (12 * np.arange(6, dtype=np.uint64))) & np.uint64(LIMB_VALUES - 1)
-    limbs[~wide, 3:] = 0
-    first, used = place["limb0"], len(values)
-    trace[:used, first : first + 6] = limbs
-    if "wide" in place:
-        trace[:used, place["wide"]] = wide
-    trace[:used, place["multiplicity"]] = counts
-    asked = np.bincount(trace[:, first : first + 5].ravel().astype(np.int64), minlength=LIMB_VALUES)[:LIMB_VALUES]
-    wanted = [int(n) for n in asked]
-    for value, count in direct.items():
+    limbs = (asked.values[:, None] >> (12 * np.arange(6, dtype=np.uint64))) & np.uint64(LIMB_VALUES - 1)
+    limbs[~asked.wide, 3:] = 0
+    wanted = np.bincount(limbs[:, :5].ravel().astype(np.int64), minlength=LIMB_VALUES).tolist()
+    wanted[0] += 5 * (height - len(limbs))
+    for value, count in asked.direct.items():
         if value < LIMB_VALUES:
             wanted[value] += count
-    trace[:, place["counter"]] = np.minimum(np.arange(len(trace)), LIMB_VALUES - 1)
-    trace[:LIMB_VALUES, place["counter.multiplicity"]] = np.array([n % MODULUS for n in wanted], dtype=np.uint64)
+    columns = {
+        "limb0": limbs,
+        "wide": asked.wide.astype(np.uint64)[:, None],
+        "multiplicity": asked.counts[:, None],
+        "counter": np.minimum(np.arange(rows, dtype=np.uint64), np.uint64(LIMB_VALUES - 1))[:, None],
+        "counter.multiplicity": np.array([n % MODULUS for n in wanted], dtype=np.uint64)[:, None],
+    }
+    return [(0, place[name], values) for name, values in columns.items() if name in place]
 
 
-def blind(program: Program, traces: Sequence[Column]) -> None:
-    """Mark the last rows and write a fresh random pair between each two neighbours (see :mod:`proofs.tape`)."""
-    pairs = [[secrets.randbelow(MODULUS) for _ in range(2)] for _ in traces]
-    for index, (matrix, trace) in enumerate(zip(program.matrices, traces, strict=True)):
-        for name, pair in (("blind.own", pairs[index]), ("blind.predecessor", pairs[index - 1])):
-            column = matrix.names.get(f"{name}0")
-            if column is not None:
-                trace[-1, column : column + 2] = pair
-        if "row.end" in matrix.names:
-            trace[-1, matrix.names["row.end"]] = 1
+def blinding(program: Program, heights: Sequence[int]) -> list[list[Part]]:
+    """For each matrix the mark of its last row and random pairs, fresh between each two neighbours.
+
+    See :mod:`proofs.tape`.
+    """
+    pairs = [[secrets.randbelow(MODULUS) for _ in range(2)] for _ in heights]
+    made: list[list[Part]] = []
+    for index, (matrix, height) in enumerate(zip(program.matrices, heights, strict=True)):
+        cells = {"blind.own0": pairs[index], "blind.predecessor0": pairs[index - 1], "row.end": [1]}
+        made.append(
+            [
+                (height - 1, matrix.names[name], np.array([values], dtype=np.uint64))
+                for name, values in cells.items()
+                if name in matrix.names
+            ]
+        )
+    return made

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
-import numpy as np
-import numpy.typing as npt
 from eth_utils.crypto import keccak
 
 from commitments import _native
 
+from ..layout import Layout, derived_columns
 from ..params import TIERS, Tier, tiers_of
 from ..verifier import Verified, verify
 from .program import clearing_program
@@ -70,7 +69,8 @@ class Witness:
     """A statement with the traces that prove it. The traces hold the orders: they never leave the prover."""
 
     statement: Statement
-    traces: tuple[npt.NDArray[np.uint64], ...] = field(repr=False)
+    layouts: tuple[Layout, ...] = field(repr=False)
+    """The traces before they are written, which the prover does itself."""
     execution: Execution = field(repr=False)
 
 
@@ -95,11 +95,11 @@ def assemble(
     execution: Execution, first_batch: int, known: EpochContext, chain_id: int, exchange: str, profile: str = "fast"
 ) -> Witness:
     """The traces of an execution and the statement that they should prove."""
-    tier, traces = execution.draft.traces(tiers=tiers_of(profile))
+    tier, layouts = execution.draft.layouts(tiers=tiers_of(profile))
     assert tier is not None
     data = public_data(execution, first_batch, tier)
     statement = Statement(chain_id, exchange, encode(data), tuple(public_messages(data, known)), tier.index)
-    return Witness(statement, tuple(traces), execution)
+    return Witness(statement, tuple(layouts), execution)
 
 
 def public_data(execution: Execution, first_batch: int, tier: Tier) -> PublicData:
@@ -121,7 +121,9 @@ def public_data(execution: Execution, first_batch: int, tier: Tier) -> PublicDat
 def prove(witness: Witness) -> bytes:
     """The wire proof. Checks nothing: false traces give a proof that no verifier accepts."""
     statement = witness.statement
-    return _native.prove(verification_key(statement.tier), statement.context, list(witness.traces))
+    layouts = [layout.native for layout in witness.layouts]
+    derived = derived_columns(clearing_program().derived)
+    return _native.prove_laid_out(verification_key(statement.tier), statement.context, derived, layouts)
 
 
 def verify_statement(statement: Statement, proof: bytes) -> Verified:

@@ -282,3 +282,55 @@ def test_defaults_give_a_hundred_bits_up_to_two_to_the_twenty() -> None:
     assert set(report) == {"conjectured", "proven_unique_decoding", "proven_list_decoding"}
     assert min(report["conjectured"].values()) == report["conjectured"]["total"] >= 100
     assert report["proven_list_decoding"]["total"] > 50
+
+
+def _numbers(*rows: list[int]) -> np.ndarray:
+    return np.array(rows, dtype=np.uint64)
+
+
+def test_laid_out_traces_are_proven() -> None:
+    """Parts over zeros, the last row repeated, parts over that; the prover writes the same traces itself."""
+    traces = tiny.traces()
+    derived = [(0, 1, 16, 0)]
+    rows = _numbers([3, 0, 7], [4, 0, 8])
+    layout = ([(0, 0, rows), (1, 2, _numbers([9])), (62, 2, _numbers([5], [6]))], 2, 64)
+    made = _native.lay_out(TAPE, derived, 0, layout)
+    assert made[:, 0].tolist() == [3] + [4] * 63
+    assert made[:, 1].tolist() == [9] + [16] * 63
+    assert made[:, 2].tolist() == [7] + [9] * 61 + [5, 6]
+    whole = [([(0, 0, trace)], len(trace), len(trace)) for trace in traces]
+    verify(VK, CONTEXT, MESSAGES, _native.prove_laid_out(VK, CONTEXT, [], whole))
+    (sent,) = _native.sent(TAPE, [], 0, whole[0], [tiny.SQUARES])
+    assert sent.tolist() == prover_api.messages(TAPE, 0, traces[0], tiny.SQUARES, tiny.SEND).tolist()
+
+
+@pytest.mark.parametrize(
+    ("parts", "rows", "height", "code", "what"),
+    [
+        ([], 0, 64, "layout", "no rows, or more than its height"),
+        ([], 65, 64, "layout", "no rows, or more than its height"),
+        ([(1, 0, _numbers([1], [2]))], 2, 64, "layout", "a part has no room"),
+        ([(63, 0, _numbers([1], [2]))], 2, 64, "layout", "a part has no room"),
+        ([(0, 2**64 - 1, _numbers([1, 2]))], 2, 64, "layout", "a part has no room"),
+        ([(0, 0, np.zeros((2, 0), dtype=np.uint64))], 2, 64, "layout", "a part has no room"),
+        ([(0, 0, _numbers([2**64 - 1]))], 2, 64, "argument", "a part of table 0 holds a value that is not canonical"),
+        ([(0, 0, _numbers([1, 2], [3, 4]).T)], 2, 64, "argument", "a part of table 0 is not C-contiguous"),
+    ],
+)
+def test_layout_is_checked(
+    parts: list[tuple[int, int, np.ndarray]], rows: int, height: int, code: str, what: str
+) -> None:
+    with pytest.raises(_native.ProofError) as error:
+        _native.lay_out(TAPE, [], 0, (parts, rows, height))
+    assert error.value.args[0] == code
+    assert error.value.args[1].endswith(what)
+
+
+def test_distinct_messages_are_counted_modulo_the_field() -> None:
+    order = 2**64 - 2**32 + 1
+    asked = _numbers([0, 1, 256, 1], [1, 2, 1, 5], [2, order - 1, 256, 1], [3, order - 1, 1, 5], [4, 1, 2, 0])
+    fields, counts = _native.distinct(asked)
+    assert fields.tolist() == [[1, 5], [2, 0]]  # by their bytes, the lowest first; what cancels is not there
+    assert counts.tolist() == [1, 1]
+    found = _native.places(_numbers([1, 5], [2, 0], [1, 5]), _numbers([2, 0], [1, 5], [5, 1]))
+    assert found.tolist() == [1, 2, -1]

@@ -1,6 +1,7 @@
 //! Python face of the prover: converts and checks arguments, releases the GIL for long work.
 
-use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
+use p3_field::PrimeField64;
 use p3_goldilocks::Goldilocks;
 use p3_matrix::dense::RowMajorMatrix;
 use pyo3::create_exception;
@@ -15,7 +16,7 @@ use crate::prove::{ProveError, prove as make_proof, prove_and_verify as make_jud
 use crate::tape::{ORDER, Tape, TapeError};
 use crate::verifier::Messages;
 use crate::vk::{Setup, SetupError};
-use crate::witness::{self, Derived, WitnessError};
+use crate::witness::{self, Derived, Layout, Part, WitnessError};
 use crate::{progress, security, verifier, wire};
 
 create_exception!(
@@ -200,47 +201,175 @@ fn security_report<'py>(py: Python<'py>, vk: &[u8]) -> PyResult<Bound<'py, PyDic
     Ok(out)
 }
 
-/// Fill derived columns: (table, column, node, kind), kind 0 = copy, 1 = inverse or zero. With a `height`, the last row is
-/// repeated up to it.
+/// The contiguous values of an array, each a canonical field element.
+fn canonical<'a>(what: &str, array: &'a PyReadonlyArray2<'_, u64>) -> PyResult<&'a [u64]> {
+    let values = array
+        .as_slice()
+        .ok()
+        .filter(|_| array.is_c_contiguous())
+        .ok_or_else(|| argument(&format!("{what} is not C-contiguous")))?;
+    if values.par_iter().any(|value| *value >= ORDER) {
+        return Err(argument(&format!("{what} holds a value that is not canonical")));
+    }
+    Ok(values)
+}
+
+/// Table, column, node and kind (0 = copy, 1 = inverse or zero) of a derived column.
+type DerivedOf = (usize, usize, usize, u8);
+/// First row, first column, values.
+type PartOf<'py> = (usize, usize, PyReadonlyArray2<'py, u64>);
+/// Parts, rows and height: see `witness::Layout`.
+type LayoutOf<'py> = (Vec<PartOf<'py>>, usize, usize);
+
+fn derived_of(derived: &[DerivedOf], table: usize) -> Vec<Derived> {
+    derived
+        .iter()
+        .filter(|d| d.0 == table)
+        .map(|(_, column, node, kind)| Derived {
+            column: *column,
+            node: *node,
+            kind: *kind,
+        })
+        .collect()
+}
+
+fn layout_of<'a>(table: usize, layout: &'a LayoutOf<'_>) -> PyResult<Layout<'a>> {
+    let (parts, rows, height) = layout;
+    let parts = parts
+        .iter()
+        .map(|(row, column, array)| {
+            Ok(Part {
+                row: *row,
+                column: *column,
+                width: array.shape()[1],
+                values: canonical(&format!("a part of table {table}"), array)?,
+            })
+        })
+        .collect::<PyResult<_>>()?;
+    Ok(Layout {
+        parts,
+        rows: *rows,
+        height: *height,
+    })
+}
+
+/// A table's trace, as an array.
 #[pyfunction]
-#[pyo3(signature = (tape, derived, table, inputs, height = None))]
-fn fill<'py>(
+fn lay_out<'py>(
     py: Python<'py>,
     tape: &[u8],
-    derived: Vec<(usize, usize, usize, u8)>,
+    derived: Vec<DerivedOf>,
     table: usize,
-    inputs: PyReadonlyArray2<'py, u64>,
-    height: Option<usize>,
+    layout: LayoutOf<'py>,
 ) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let (rows, width) = (inputs.shape()[0], inputs.shape()[1]);
-    let height = height.unwrap_or(rows);
-    let view = inputs.as_array();
-    let standard = view.as_standard_layout();
-    let values = standard.as_slice().unwrap_or_default();
-    let filled = py.detach(|| -> Result<Vec<u64>, PyErr> {
+    let layout = layout_of(table, &layout)?;
+    let (values, width) = py.detach(|| -> Result<_, PyErr> {
         let tape = Tape::parse(tape)?;
         let found = witness::table(&tape, table)?;
-        if found.width != width {
-            return Err(WitnessError::Shape { table, width }.into());
-        }
-        if rows == 0 || height < rows {
-            return Err(argument(&format!(
-                "array {table} has {rows} rows, for a height of {height}"
-            )));
-        }
-        if values.par_iter().any(|value| *value >= ORDER) {
-            return Err(argument(&format!(
-                "array {table} holds a value that is not canonical"
-            )));
-        }
-        let derived: Vec<Derived> = derived
-            .into_iter()
-            .filter(|d| d.0 == table)
-            .map(|(_, column, node, kind)| Derived { column, node, kind })
+        let trace = witness::lay_out(table, found, &derived_of(&derived, table), &layout)?;
+        let values: Vec<u64> = trace
+            .values
+            .par_iter()
+            .map(PrimeField64::as_canonical_u64)
             .collect();
-        Ok(witness::fill(found, &derived, values, height)?)
+        Ok((values, found.width))
     })?;
-    array(py, filled, width)
+    array(py, values, width)
+}
+
+/// As `messages` that are sent, for several buses at once, on the trace of a layout.
+#[pyfunction]
+fn sent<'py>(
+    py: Python<'py>,
+    tape: &[u8],
+    derived: Vec<DerivedOf>,
+    table: usize,
+    layout: LayoutOf<'py>,
+    buses: Vec<u8>,
+) -> PyResult<Vec<Bound<'py, PyArray2<u64>>>> {
+    let layout = layout_of(table, &layout)?;
+    let found = py.detach(|| -> Result<Vec<_>, PyErr> {
+        let tape = Tape::parse(tape)?;
+        let found = witness::table(&tape, table)?;
+        let trace = witness::lay_out(table, found, &derived_of(&derived, table), &layout)?;
+        buses
+            .into_iter()
+            .map(|bus| {
+                let width = *tape.buses.get(usize::from(bus)).ok_or(WitnessError::Bus(bus))?;
+                Ok((
+                    witness::messages(found, &trace, bus, false)?,
+                    2 + usize::from(width),
+                ))
+            })
+            .collect()
+    })?;
+    found
+        .into_iter()
+        .map(|(values, width)| array(py, values, width))
+        .collect()
+}
+
+/// As `prove`, with traces that are laid out here, all heights being those of the key.
+#[pyfunction]
+fn prove_laid_out<'py>(
+    py: Python<'py>,
+    vk: &[u8],
+    context: [u8; 32],
+    derived: Vec<DerivedOf>,
+    layouts: Vec<LayoutOf<'py>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let layouts = layouts
+        .iter()
+        .enumerate()
+        .map(|(table, layout)| layout_of(table, layout))
+        .collect::<PyResult<Vec<_>>>()?;
+    let proof = py.detach(|| -> Result<_, PyErr> {
+        let setup = Setup::parse(vk)?;
+        let traces = layouts
+            .iter()
+            .enumerate()
+            .map(|(index, layout)| {
+                let table = witness::table(&setup.tape, index)?;
+                witness::lay_out(index, table, &derived_of(&derived, index), layout)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(make_proof(&setup, &context, &traces)?)
+    })?;
+    Ok(PyBytes::new(py, &proof))
+}
+
+type Counted<'py> = (Bound<'py, PyArray2<u64>>, Bound<'py, PyArray1<u64>>);
+
+/// Distinct messages among rows (row, count, fields...), in the order of their bytes, and the sums of their counts, where
+/// not 0.
+#[pyfunction]
+fn distinct<'py>(py: Python<'py>, asked: PyReadonlyArray2<'py, u64>) -> PyResult<Counted<'py>> {
+    let Some(width) = asked.shape()[1].checked_sub(2).filter(|width| *width > 0) else {
+        return Err(argument("a message has no fields"));
+    };
+    let rows = canonical("asked", &asked)?;
+    let (fields, counts) = py.detach(|| witness::distinct(rows, width));
+    Ok((array(py, fields, width)?, counts.into_pyarray(py)))
+}
+
+/// For each row of `wanted` the last place among `rows` where it stands, or -1.
+#[pyfunction]
+fn places<'py>(
+    py: Python<'py>,
+    rows: PyReadonlyArray2<'py, u64>,
+    wanted: PyReadonlyArray2<'py, u64>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let width = rows.shape()[1];
+    if width == 0 || wanted.shape()[1] != width {
+        return Err(argument("rows of two widths"));
+    }
+    let (rows, wanted) = (canonical("rows", &rows)?, canonical("wanted", &wanted)?);
+    let found = py.detach(|| witness::places(rows, wanted, width));
+    let found: Vec<i64> = found
+        .into_iter()
+        .map(|place| place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1))
+        .collect();
+    Ok(found.into_pyarray(py))
 }
 
 /// Messages of one bus and sign (0 send, 1 receive) with non-zero count: rows of (row, count, fields...).
@@ -300,7 +429,11 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(prove_profile, m)?)?;
     m.add_function(wrap_pyfunction!(proof_lengths, m)?)?;
     m.add_function(wrap_pyfunction!(security_report, m)?)?;
-    m.add_function(wrap_pyfunction!(fill, m)?)?;
+    m.add_function(wrap_pyfunction!(prove_laid_out, m)?)?;
+    m.add_function(wrap_pyfunction!(lay_out, m)?)?;
+    m.add_function(wrap_pyfunction!(sent, m)?)?;
+    m.add_function(wrap_pyfunction!(distinct, m)?)?;
+    m.add_function(wrap_pyfunction!(places, m)?)?;
     m.add_function(wrap_pyfunction!(messages, m)?)?;
     m.add_function(wrap_pyfunction!(check, m)?)?;
     Ok(())

@@ -11,11 +11,10 @@ import numpy.typing as npt
 from commitments import _native
 from commitments.types import ZERO, Digest
 
+from ...layout import Block, Column
 from ...params import KEY_DEPTH
 from ..buses import LEVEL
-from .draft import Block, Draft
-
-Array = npt.NDArray[np.uint64]
+from .draft import Draft
 
 
 @dataclass
@@ -39,15 +38,8 @@ def grow(draft: Draft, trees: Sequence[Tree]) -> None:
 
 def add(draft: Draft, blocks: Sequence[Block]) -> None:
     """Add node rows that were made as blocks."""
-    known = draft.rows.blocks.get("nodes")
-    blocks = [*([known] if known else []), *blocks]
-    if not blocks:
-        return
-    rows = draft.rows.get("nodes")
-    draft.rows.blocks["nodes"] = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    if rows is not None:
-        del draft.rows["nodes"]
-        draft.rows["nodes"] = [*rows, *draft.rows["nodes"]]
+    if blocks:
+        draft.rows.extend("nodes", {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
 
 
 def _levels(tree: Tree) -> list[Block]:
@@ -77,7 +69,7 @@ def _levels(tree: Tree) -> list[Block]:
     return made
 
 
-def key_paths(leaves: Array, positions: Array, paths: Array) -> list[Block]:
+def key_paths(leaves: Column, positions: Column, paths: Column) -> list[Block]:
     """The rows of the paths from key leaves (n, 4) at ``positions`` (n) with siblings (n, depth, 4).
 
     Paths under one root share their nodes.
@@ -120,8 +112,8 @@ def key_paths(leaves: Array, positions: Array, paths: Array) -> list[Block]:
 
 
 def _block(
-    state: Array, root: Array, place: int, index: Array, old: Array, new: Array, before: Array, after: Array,
-    touched: Array,
+    state: Column, root: Column, place: int, index: Column, old: Column, new: Column, before: Column, after: Column,
+    touched: Column,
 ) -> Block:  # fmt: skip
     """Rows of one level; ``before`` and ``after`` hold the left and the right children, shape (2, n, 4)."""
     return {
@@ -132,6 +124,6 @@ def _block(
     }  # fmt: skip
 
 
-def _digest(row: Array) -> Digest:
+def _digest(row: Column) -> Digest:
     a, b, c, d = row.tolist()
     return (a, b, c, d)

@@ -2,73 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from commitments import _native
 
-from ...dsl import SEND
-from ...expression import MODULUS
-from ...serving import counted
+from ...layout import Block, Column, Layout, derived_columns
+from ...serving import Ranges, ranges
 from ...tape import Program
-from ..buses import HASH, RANGE, Bits
-
-Column = npt.NDArray[np.uint64]
+from ..buses import HASH, RANGE
 
 
 @dataclass(frozen=True)
 class Served:
-    """Compressions that no node row makes anyway, those that one does, range checks, and 12-bit numbers."""
+    """Compressions that no node row makes anyway, those that one does, and range checks."""
 
     hashes: Column
     """Inputs, shape (n, 8)."""
     hash_counts: Column
-    node_counts: dict[int, int]
+    node_counts: Column
     """By row of the node table."""
-    values: Column
-    wide: npt.NDArray[np.bool_]
-    value_counts: Column
-    limbs: dict[int, int]
+    ranges: Ranges
 
 
-def serve(program: Program, traces: Mapping[str, Column], nodes: Column) -> Served:
-    """Counts of what ``traces`` ask for, modulo the field: a forged trace may ask minus once.
+def serve(program: Program, ledger: Layout, nodes: Block) -> Served:
+    """Counts of what the ledger and the node table's rows ask for, modulo the field.
 
-    ``nodes``: the inputs of the compressions that node rows make, shape (n, 8); they serve too.
+    The compressions that node rows make serve too.
     """
-    asked: dict[str, list[Column]] = {HASH.name: [], RANGE.name: []}
-    for index, matrix in enumerate(program.matrices):
-        if matrix.name in traces:
-            for bus in (HASH, RANGE):
-                sent = _native.messages(program.tape, index, traces[matrix.name], program.bus_id(bus), SEND)
-                asked[bus.name].append(sent)
-    hashes, hash_counts = counted(np.concatenate(asked[HASH.name]))
-    rows = {key: row for row, key in enumerate(_keys(nodes).tolist())}
-    found = [rows.get(key) for key in _keys(hashes[:, :8]).tolist()]
-    node_counts: dict[int, int] = {}
-    for row, count in zip(found, hash_counts.tolist(), strict=True):
-        if row is not None:
-            node_counts[row] = (node_counts.get(row, 0) + count) % MODULUS
-    new = np.array([row is None for row in found], dtype=bool)
-    ranges = np.concatenate(asked[RANGE.name])
-    limb = ranges[:, 2] == int(Bits.LIMB)
-    limbs, limb_counts = counted(ranges[limb])
-    values, value_counts = counted(ranges[~limb])
-    return Served(
-        hashes[new, :8],
-        hash_counts[new],
-        node_counts,
-        values[:, 1],
-        values[:, 0] == int(Bits.AMOUNT),
-        value_counts,
-        dict(zip(limbs[:, 1].tolist(), limb_counts.tolist(), strict=True)),
-    )
+    buses = [program.bus_id(bus) for bus in (HASH, RANGE)]
+    derived = derived_columns(program.derived)
+    hashes, checks = _native.sent(program.tape, derived, ledger.matrix, ledger.native, buses)
+    messages, counts = _native.distinct(np.concatenate([hashes, _before(nodes)]))
+    wanted = np.ascontiguousarray(messages[:, :8])
+    places = _native.places(np.hstack([nodes["new_left"], nodes["new_right"]]), wanted)
+    known = places >= 0
+    node_counts = np.zeros(len(nodes["state"]), dtype=np.uint64)
+    # Two messages may name the inputs of one row, if one of them lies about the output.
+    rows = places[known].astype(np.uint64)
+    found, sums = _native.distinct(np.column_stack([rows, counts[known], rows]))
+    node_counts[found[:, 0]] = sums
+    return Served(wanted[~known], counts[~known], node_counts, ranges(checks))
 
 
-def _keys(rows: Column) -> npt.NDArray[np.void]:
-    """Each row as one opaque value."""
-    rows = np.ascontiguousarray(rows)
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+def _before(nodes: Block) -> Column:
+    """What node rows ask for: the hash of their node before the change, but for those of key paths."""
+    rows = np.nonzero(nodes["state"])[0]
+    columns = [nodes[name][rows] for name in ("old_left", "old_right", "old")]
+    return np.hstack([rows.astype(np.uint64)[:, None], nodes["state"][rows, None], *columns])
