@@ -1,4 +1,4 @@
-"""Poseidon2 compressions, natively: the twin of :mod:`commitments.poseidon2`."""
+"""Poseidon2 compressions, natively: the twin of :mod:`commitments.poseidon2`; and digests as text."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def compress_all(left: Sequence[Digest], right: Sequence[Digest]) -> list[Digest
         return []
     rows = _native.compress_many(np.array(left, dtype=np.uint64), np.array(right, dtype=np.uint64))
     return [(a, b, c, d) for a, b, c, d in rows.tolist()]
+
+
+def format_digest(digest: Digest) -> str:
+    """``0x`` and 64 lowercase hex digits, the elements big-endian."""
+    return _native.format_digest(digest)
+
+
+def parse_digests(texts: Sequence[str]) -> list[Digest]:
+    """The digests that texts stand for. Raises ValueError if one is not four canonical elements."""
+    return _native.parse_digests(texts)
 
 
 @cache

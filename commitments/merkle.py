@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .hashing import compress, compress_all, empty_roots
+from . import _native
+from .hashing import compress_all, empty_roots
 from .types import Digest
 
 
@@ -58,12 +59,8 @@ class MerkleTree:
 
 
 def root_of_path(leaf: Digest, index: int, path: Sequence[Digest]) -> Digest:
-    """The root to which a leaf's siblings (from the leaf upwards) lead."""
-    node = leaf
-    for sibling in path:
-        node = compress(sibling, node) if index & 1 else compress(node, sibling)
-        index >>= 1
-    return node
+    """The root to which a leaf's siblings (from the leaf upwards) lead. ``index`` is below 2^64."""
+    return _native.root_of_path(leaf, index, path)
 
 
 def verify_path(root: Digest, leaf: Digest, index: int, path: Sequence[Digest], depth: int) -> bool:

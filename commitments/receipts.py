@@ -12,6 +12,7 @@ from typing import Final
 
 from coincurve import PrivateKey, PublicKey
 
+from ._native import typed_digest
 from .types import Digest
 from .venue import keccak256, venue_id
 
@@ -36,25 +37,25 @@ class Domain:
         self.venue = venue_id(chain_id, contract)
         address = bytes.fromhex(contract.removeprefix("0x"))
         self._separator = keccak256(
-            _DOMAIN + keccak256(b"sealbook") + keccak256(b"1") + _words([chain_id]) + address.rjust(32, b"\0")
+            _DOMAIN + keccak256(b"sealbook") + keccak256(b"1") + chain_id.to_bytes(32, "big") + address.rjust(32, b"\0")
         )
 
     def commitment(self, batch: int, account: int, sequence: int, commitment: Digest) -> bytes:
         """Commit, replace, or cancel (commitment zero), by the account's commit key."""
-        return self._digest(_COMMIT, _words([self.venue, batch, account, sequence, *commitment]))
+        return typed_digest(self._separator, _COMMIT, (self.venue, batch, account, sequence, *commitment), b"")
 
     def receipt(self, batch: int, account: int, sequence: int, commitment: Digest) -> bytes:
         """The operator has the commitment."""
-        return self._digest(_RECEIPT, _words([self.venue, batch, account, sequence, *commitment]))
+        return typed_digest(self._separator, _RECEIPT, (self.venue, batch, account, sequence, *commitment), b"")
 
     def acknowledgement(self, batch: int, account: int, commitment: Digest) -> bytes:
         """The operator has a valid reveal of the commitment."""
-        return self._digest(_ACKNOWLEDGEMENT, _words([self.venue, batch, account, *commitment]))
+        return typed_digest(self._separator, _ACKNOWLEDGEMENT, (self.venue, batch, account, *commitment), b"")
 
     def refusal(self, batch: int, account: int, commitment: Digest, reason: str) -> bytes:
         """The operator refuses a reveal, for a reason."""
-        words = _words([self.venue, batch, account, *commitment])
-        return self._digest(_REFUSAL, words + keccak256(reason.encode()))
+        numbers = (self.venue, batch, account, *commitment)
+        return typed_digest(self._separator, _REFUSAL, numbers, keccak256(reason.encode()))
 
     def path(
         self,
@@ -68,15 +69,12 @@ class Domain:
     ) -> bytes:
         """The commitment's leaf stands at ``index`` of ``count`` under ``root``; ``siblings`` go from the leaf up."""
         nodes = b"".join(element.to_bytes(8, "big") for node in siblings for element in node)
-        place = _words([self.venue, batch, account, *commitment, *root, count, index])
-        return self._digest(_PATH, place + keccak256(nodes))
+        place = (self.venue, batch, account, *commitment, *root, count, index)
+        return typed_digest(self._separator, _PATH, place, keccak256(nodes))
 
     def session(self, account: int, challenge: bytes) -> bytes:
         """The holder of the account's commit key (account 0: of the operator's key) opens a session."""
-        return self._digest(_SESSION, _words([self.venue, account]) + challenge)
-
-    def _digest(self, type_hash: bytes, data: bytes) -> bytes:
-        return keccak256(b"\x19\x01" + self._separator + keccak256(type_hash + data))
+        return typed_digest(self._separator, _SESSION, (self.venue, account), challenge)
 
 
 class SigningKey:
@@ -133,7 +131,3 @@ def checksum_address(address: bytes) -> str:
     digits = address.hex()
     mask = keccak256(digits.encode()).hex()
     return "0x" + "".join(d.upper() if int(m, 16) >= 8 else d for d, m in zip(digits, mask, strict=False))
-
-
-def _words(values: Sequence[int]) -> bytes:
-    return b"".join(value.to_bytes(32, "big") for value in values)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from Crypto.Hash import keccak
+from ._native import keccak256
 
-
-def keccak256(data: bytes) -> bytes:
-    return keccak.new(digest_bits=256, data=data).digest()
+__all__ = ["keccak256", "venue_id"]
 
 
 def venue_id(chain_id: int, contract: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from .errors import RequestError
@@ -82,9 +83,9 @@ class Batch:
         """
         if self.leaves is None:
             raise RequestError(f"batch {self.number} is not sealed yet", code="wrong_phase", retryable=True)
-        for position, leaf in enumerate(self.leaves):
-            if leaf.account == account:
-                return position, leaf
+        position = bisect_left(self.leaves, account, key=_account)
+        if position < len(self.leaves) and self.leaves[position].account == account:
+            return position, self.leaves[position]
         raise RequestError(f"batch {self.number} holds no leaf of account {account}", code="not_found")
 
     @property
@@ -96,3 +97,7 @@ class Batch:
             absent = {a.account for a in self.cleared.accounts if not a.opened}
             return tuple(leaf for leaf in self.leaves if leaf.account in absent)
         return tuple(leaf for leaf in self.leaves if leaf.account not in self.reveals)
+
+
+def _account(leaf: CommitmentLeaf) -> int:
+    return leaf.account

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import TypeAlias, TypeVar
-
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from .limits import Limits, TokenBucket
-from .sessions import Session
+from .metrics import Metrics
+from .refusals import refusal
+from .sessions import Answer, Session
+from .sockets import Socket
 from .streams import Key
-from .wire import Message, encode, encode_binary
+from .wire import Error, Message, encode, encode_binary
 
 
 class Frame:
@@ -36,76 +37,141 @@ class Frame:
         return self._text
 
 
+class _Reply:
+    """A reply that may have to wait for the disk. ``kind``: type of its request, "" if it could not be read."""
+
+    __slots__ = ("kind", "message", "received", "written")
+
+    def __init__(self, answer: Answer, kind: str, received: float) -> None:
+        self.message, self.written = answer
+        self.kind = kind
+        self.received = received
+
+    def outcome(self) -> Message:
+        """What is sent, now that the write is over."""
+        error = None if self.written is None else self.written.exception()
+        if not isinstance(error, Exception):
+            return self.message
+        return refusal(getattr(self.message, "id", 0), error)
+
+
 K = TypeVar("K")
-Reply: TypeAlias = Message | asyncio.Task[Message]
-"""A reply, or what will become one."""
 
 
 class Connection:
-    """State of one connection. Everything is sent in the order in which it was put; a reply that is not known yet
+    """State of one connection. Everything is sent in the order in which it was put; a reply that waits for the disk
     holds up what comes after it."""
 
-    __slots__ = ("_queue", "_room", "binary", "bucket", "cut", "pending", "sending", "session", "socket", "strikes")
+    __slots__ = (
+        "_awaited",
+        "_emptied",
+        "_limits",
+        "_loop",
+        "_metrics",
+        "_more",
+        "_queue",
+        "binary",
+        "bucket",
+        "cut",
+        "pending",
+        "session",
+        "socket",
+        "strikes",
+        "waits_for_turn",
+    )
 
-    def __init__(self, socket: ServerConnection, session: Session, limits: Limits, now: float) -> None:
+    def __init__(
+        self, socket: Socket, session: Session, limits: Limits, metrics: Metrics, more: Callable[[Connection], None]
+    ) -> None:
+        """``more`` is called when replies went out, so that more requests may be taken."""
+        self._more = more
         self.socket = socket
         self.session = session
-        self.bucket = TokenBucket(limits.requests_per_second, limits.burst, now)
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._metrics = metrics
+        self.bucket = TokenBucket(limits.requests_per_second, limits.burst, self._loop.time())
         self.binary = False
         self.strikes = 0
         self.cut = ""
         """Why the connection is being closed, once it is."""
         self.pending = 0
-        """Requests without their reply."""
-        self.sending: float | None = None
-        """Since when the message in hand waits for the client to take it."""
-        self._queue: asyncio.Queue[Frame | Reply] = asyncio.Queue(limits.outgoing)
-        self._room = asyncio.Semaphore(limits.pipeline)
+        """Requests whose reply is not sent."""
+        self.waits_for_turn = False
+        """Whether its requests are taken in a later turn of the event loop."""
+        self._queue: deque[Frame | _Reply] = deque()
+        self._awaited: asyncio.Future[None] | None = None
+        self._emptied: list[asyncio.Future[None]] = []
 
     @property
     def waiting(self) -> int:
         """Messages that wait to be sent."""
-        return self._queue.qsize()
+        return len(self._queue)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether another request is taken: not too many are without their reply, and it is not being closed."""
+        return self.pending < self._limits.pipeline and not self.cut
 
     def push(self, frame: Frame) -> bool:
         """Queue a pushed message; False if the client is too far behind."""
-        try:
-            self._queue.put_nowait(frame)
-        except asyncio.QueueFull:
+        if len(self._queue) >= self._limits.outgoing:
             return False
+        self._queue.append(frame)
+        self.flush()
         return True
 
-    async def reply(self, reply: Reply) -> None:
-        """Queue a reply; waits while too many are pending, so that no more requests are read."""
-        await self._room.acquire()
+    def reply(self, answer: Answer, kind: str = "", received: float = 0.0) -> None:
+        """Queue a reply."""
         self.pending += 1
-        await self._queue.put(reply)
+        self._queue.append(_Reply(answer, kind, received))
+        written = answer.written
+        if written is None or written.done():
+            self.flush()
+        elif written is not self._awaited:
+            self._awaited = written
+            written.add_done_callback(self._written)
 
-    async def run(self) -> None:
-        """Send until cancelled. What the peer is not there for any more is dropped."""
-        loop = asyncio.get_running_loop()
-        while True:
-            item = await self._queue.get()
-            try:
-                if isinstance(item, Frame):
-                    data = item.encoded(self.binary)
-                else:
-                    message = await item if isinstance(item, asyncio.Task) else item
-                    data = encode_binary(message) if self.binary else encode(message)
-                self.sending = loop.time()
-                await self.socket.send(data)
-            except ConnectionClosed:
-                pass
-            finally:
-                self.sending = None
-                if not isinstance(item, Frame):
-                    self.pending -= 1
-                    self._room.release()
-                self._queue.task_done()
+    def _written(self, _: asyncio.Future[None]) -> None:
+        self._awaited = None
+        self.flush()
+        self._more(self)
+
+    def flush(self) -> None:
+        """Send what is ready and what the socket takes. What the peer is not there for any more is dropped."""
+        queue, now = self._queue, self._loop.time()
+        while queue and self.socket.has_room:
+            item = queue[0]
+            if isinstance(item, Frame):
+                message = item.encoded(self.binary)
+            elif item.written is None or item.written.done():
+                message = self._encoded(item, now)
+            else:
+                break
+            queue.popleft()
+            self.socket.send_frames((message,))
+        if not queue and self._emptied:
+            for waiter in self._emptied:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._emptied = []
+
+    def _encoded(self, reply: _Reply, now: float) -> str | bytes:
+        self.pending -= 1
+        message = reply.outcome()
+        if reply.kind:
+            self._metrics.requests.inc(reply.kind)
+            self._metrics.request_seconds.observe(now - reply.received, reply.kind)
+        if message is not reply.message and isinstance(message, Error):
+            self._metrics.refused.inc(message.code)
+        return encode_binary(message) if self.binary else encode(message)
 
     async def drained(self) -> None:
         """Return once everything that was put is sent."""
-        await self._queue.join()
+        while self._queue:
+            waiter = self._loop.create_future()
+            self._emptied.append(waiter)
+            await waiter
 
 
 class Connections:
@@ -144,6 +210,10 @@ class Connections:
     def of(self, account: int) -> list[Connection]:
         """Connections on which an account is logged in, oldest first."""
         return list(self._by_account.get(account, ()))
+
+    def several(self, account: int) -> bool:
+        """Whether an account is logged in on more than one connection."""
+        return len(self._by_account.get(account, ())) > 1
 
     def subscribed(self, key: Key) -> list[Connection]:
         """Connections to which a channel is pushed."""

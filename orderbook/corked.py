@@ -18,6 +18,7 @@ class _Corked:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -26,6 +27,7 @@ class _Corked:
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
 
     def write_eof(self) -> None:
         self._flush()
@@ -36,11 +38,11 @@ class _Corked:
         self._transport.close()
 
     def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size() + sum(map(len, self._parts))
+        return self._transport.get_write_buffer_size() + self._size
 
     def _flush(self) -> None:
         if self._parts:
-            parts, self._parts = self._parts, []
+            parts, self._parts, self._size = self._parts, [], 0
             self._transport.write(b"".join(parts))
 
 

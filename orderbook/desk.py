@@ -21,6 +21,7 @@ from .leases import Leases
 from .limits import Limits
 from .openings import RevealError, check_opening, commitment_path
 from .refusals import refusal
+from .sessions import Answer
 from .sessions import Session as Connection
 from .state import VenueState
 from .streams import PUBLIC, Streams
@@ -47,7 +48,6 @@ from .wire import (
     Many,
     Message,
     Path,
-    Ping,
     Receipt,
     Refusal,
     RefusalReason,
@@ -59,6 +59,7 @@ from .wire import (
     Subscribe,
     Subscribed,
     digest_of,
+    digests_of,
     hex_digest,
 )
 
@@ -69,8 +70,8 @@ OPERATOR = 0
 class Floor(Protocol):
     """What the desk needs of the node around it."""
 
-    async def record(self, events: Sequence[Event]) -> None:
-        """Apply events at once; return when they are on disk."""
+    def record(self, events: Sequence[Event]) -> asyncio.Future[None] | None:
+        """Apply events at once. The future is done when they, and all before them, are on disk; None: they are."""
 
     def head(self) -> int:
         """Number of the newest L1 block that was seen."""
@@ -130,26 +131,43 @@ class Desk:
         """The venue's clock, seconds since 1970 UTC."""
         return self._clock()
 
-    async def handle(self, session: Connection, request: Request) -> Message:
-        """Answer a request.
+    def handle(self, session: Connection, request: Request) -> Answer:
+        """Decide a request.
 
         :raises RequestError: the request is refused, for the reason in ``code``.
         """
         match request:
+            case Commit():
+                committed = digest_of(request.commitment, "commitment")
+                return self._commit(_account(session, request.account), request, committed)
+            case Reveal():
+                return self._reveal(_account(session, request.account), request)
+            case Many():
+                answers = [self._item(session, item) for item in request.items]
+                # Writes are done in their order: the last one that is waited for covers all.
+                written = next((answer.written for answer in reversed(answers) if answer.written is not None), None)
+                replies: tuple[ItemReply, ...] = tuple(answer.message for answer in answers)  # type: ignore[misc]
+                return Answer(Results(request.id, replies), written)
+            case Cancel():
+                return self._commit(_account(session, request.account), request, ZERO)
+            case Lease():
+                return self._lease(_account(session, request.account), request)
+            case _:
+                return Answer(self._told(session, request))
+
+    def _item(self, session: Connection, item: Item) -> Answer:
+        try:
+            return self.handle(session, item)
+        except Exception as error:
+            return Answer(refusal(item.id, error))
+
+    def _told(self, session: Connection, request: Request) -> Message:
+        """The reply to a request that leaves the venue's books as they are."""
+        match request:
             case Login():
                 return self._login(session, request)
-            case Commit():
-                return await self._commit(
-                    _account(session, request.account), request, digest_of(request.commitment, "commitment")
-                )
-            case Cancel():
-                return await self._commit(_account(session, request.account), request, ZERO)
-            case Lease():
-                return await self._lease(_account(session, request.account), request)
             case GetPath():
                 return self._path(_account(session, request.account), request)
-            case Reveal():
-                return await self._reveal(_account(session, request.account), request)
             case GetReceipt():
                 return self._receipt(_account(session, request.account), request)
             case GetBatch():
@@ -171,18 +189,9 @@ class Desk:
                 _operator(session)
                 self._floor.drain()
                 return self._status(None, request.id)
-            case Many():
-                return Results(
-                    request.id, tuple(await asyncio.gather(*(self._item(session, i) for i in request.items)))
-                )
-            case Ping():
-                raise RequestError("a ping is the connection's business", code="malformed", field="type")
-
-    async def _item(self, session: Connection, item: Item) -> ItemReply:
-        try:
-            return await self.handle(session, item)  # type: ignore[return-value]
-        except Exception as error:
-            return refusal(item.id, error)
+            case _:
+                kind = type(request).__name__
+                raise RequestError(f"{kind} is the connection's business", code="malformed", field="type")
 
     def lapsed(self, now: float) -> list[CommitmentAccepted]:
         """The cancels of leases that were not renewed, to be recorded."""
@@ -226,7 +235,7 @@ class Desk:
             sequence=last.sequence if last is not None else 0,
         )
 
-    async def _commit(self, account: int, request: Commit | Cancel, commitment: Digest) -> Receipt:
+    def _commit(self, account: int, request: Commit | Cancel, commitment: Digest) -> Answer:
         if isinstance(request, Commit) and commitment == ZERO:
             raise RequestError("commitment 0 is a cancel", code="malformed", field="commitment")
         registered = self._state.registry.accounts[account]
@@ -245,19 +254,22 @@ class Desk:
         if accepted is None:
             receipt = self._operator.sign(self._domain.receipt(*message))
             accepted = CommitmentAccepted(*message, signature, receipt)
-            await self._floor.record([accepted])
+            written = self._floor.record([accepted])
         else:
-            await self._floor.record([])
-        return Receipt(
-            id=request.id,
-            batch=request.batch,
-            account=account,
-            sequence=request.sequence,
-            commitment=hex_digest(commitment),
-            signature="0x" + accepted.receipt.hex(),
+            written = self._floor.record([])
+        return Answer(
+            Receipt(
+                id=request.id,
+                batch=request.batch,
+                account=account,
+                sequence=request.sequence,
+                commitment=hex_digest(commitment),
+                signature="0x" + accepted.receipt.hex(),
+            ),
+            written,
         )
 
-    async def _lease(self, account: int, request: Lease) -> Leased:
+    def _lease(self, account: int, request: Lease) -> Answer:
         signature = bytes.fromhex(request.signature[2:])
         lease = CommitmentLeased(request.batch, account, request.sequence, signature, request.seconds)
         held = self._state.lifecycle.batch(request.batch).leases.get(account)
@@ -267,8 +279,8 @@ class Desk:
             attest.check_signer(digest, signature, registered.commit_key)
         self._state.lifecycle.check_lease(request.batch, account, request.sequence)
         self._leases.renew(lease, self._clock())
-        await self._floor.record([] if held == lease else [lease])
-        return Leased(id=request.id, batch=request.batch, sequence=request.sequence, seconds=request.seconds)
+        written = self._floor.record([] if held == lease else [lease])
+        return Answer(Leased(request.id, request.batch, request.sequence, request.seconds), written)
 
     def _receipt(self, account: int, request: GetReceipt) -> Receipt:
         accepted = self._state.lifecycle.batch(request.batch).commitments.get(account)
@@ -293,7 +305,7 @@ class Desk:
             signature=attest.sign_path(self._operator, self._domain, batch, index, siblings),
         )
 
-    async def _reveal(self, account: int, request: Reveal) -> Acknowledgement | Refusal:
+    def _reveal(self, account: int, request: Reveal) -> Answer:
         batch = self._state.lifecycle.check_reveal_phase(request.batch)
         try:
             _, leaf = batch.leaf(account)
@@ -314,10 +326,10 @@ class Desk:
                 return self._refusal(request, account, leaf.commitment, "late", "the reveal deadline has passed")
             acknowledgement = self._operator.sign(self._domain.acknowledgement(batch.number, account, leaf.commitment))
             earlier = msgspec.structs.replace(reveal, acknowledgement=acknowledgement)
-            await self._floor.record([earlier])
+            written = self._floor.record([earlier])
         else:
-            await self._floor.record([])
-        return _acknowledged(request, account, leaf.commitment, earlier.acknowledgement)
+            written = self._floor.record([])
+        return _acknowledged(request, account, leaf.commitment, earlier.acknowledgement, written)
 
     def _opened(self, batch: Batch, account: int, commitment: Digest, request: Reveal) -> RevealAccepted:
         """The reveal as an event, checked against the leaf (without acknowledgement)."""
@@ -331,7 +343,7 @@ class Desk:
             salt=salt[:3],
             secret=digest_of(request.secret, "secret"),
             key_position=request.key_position,
-            key_path=tuple(digest_of(node, "key_path") for node in request.key_path),
+            key_path=digests_of(request.key_path, "key_path"),
             acknowledgement=b"",
         )
         check_opening(self._state.parameters, reveal, commitment, self._state.key_root(account, batch.number))
@@ -339,9 +351,9 @@ class Desk:
 
     def _refusal(
         self, request: Reveal, account: int, commitment: Digest, reason: RefusalReason, message: str
-    ) -> Refusal:
+    ) -> Answer:
         digest = self._domain.refusal(request.batch, account, commitment, reason)
-        return Refusal(
+        refused = Refusal(
             id=request.id,
             batch=request.batch,
             account=account,
@@ -350,6 +362,7 @@ class Desk:
             message=message,
             signature="0x" + self._operator.sign(digest).hex(),
         )
+        return Answer(refused)
 
     def _result(self, account: int, request: GetResult) -> Message:
         batch = self._state.lifecycle.check_result(request.batch)
@@ -392,8 +405,11 @@ class Desk:
         return batch
 
 
-def _acknowledged(request: Reveal, account: int, commitment: Digest, signature: bytes) -> Acknowledgement:
-    return Acknowledgement(request.id, request.batch, account, hex_digest(commitment), "0x" + signature.hex())
+def _acknowledged(
+    request: Reveal, account: int, commitment: Digest, signature: bytes, written: asyncio.Future[None] | None = None
+) -> Answer:
+    digest = hex_digest(commitment)
+    return Answer(Acknowledgement(request.id, request.batch, account, digest, "0x" + signature.hex()), written)
 
 
 def _account(session: Connection, named: int | None) -> int:

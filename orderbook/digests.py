@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from commitments.hashing import is_canonical
+from collections.abc import Sequence
+
+from commitments.hashing import format_digest, parse_digests
 from commitments.types import Digest
 
 from .errors import WireError
@@ -10,7 +12,7 @@ from .errors import WireError
 
 def hex_digest(digest: Digest) -> str:
     """Wire form of four field elements."""
-    return "0x" + "".join(f"{element:016x}" for element in digest)
+    return format_digest(digest)
 
 
 def digest_of(text: str, field: str) -> Digest:
@@ -18,8 +20,15 @@ def digest_of(text: str, field: str) -> Digest:
 
     :raises WireError: ``malformed`` if an element is not below the field's modulus.
     """
-    value = bytes.fromhex(text[2:])
-    a, b, c, d = (int.from_bytes(value[i : i + 8], "big") for i in range(0, 32, 8))
-    if not is_canonical((a, b, c, d)):
-        raise WireError(f"{field} is not four canonical field elements", field=field)
-    return (a, b, c, d)
+    return digests_of((text,), field)[0]
+
+
+def digests_of(texts: Sequence[str], field: str) -> tuple[Digest, ...]:
+    """As :func:`digest_of`, of several.
+
+    :raises WireError: ``malformed``.
+    """
+    try:
+        return tuple(parse_digests(texts))
+    except ValueError:
+        raise WireError(f"{field} is not four canonical field elements", field=field) from None

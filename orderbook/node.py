@@ -62,6 +62,8 @@ T = TypeVar("T")
 _CURSOR_BLOCKS = 256
 """Blocks without an event of the contract after which the journal notes how far L1 was followed."""
 _TOO_MUCH = ("epoch_too_large", "prover_memory")
+_CLIENTS_OWN = (CommitmentAccepted, CommitmentLeased, RevealAccepted)
+"""Events that only the client knows of which they are, by the reply to it."""
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
@@ -110,19 +112,40 @@ class Node:
 
     # ------------------------------------------------------------------------------------------ floor
 
-    async def record(self, events: Sequence[Event]) -> None:
-        """Apply events in memory at once; return when they are on disk."""
+    def record(self, events: Sequence[Event]) -> asyncio.Future[None]:
+        """Apply events in memory at once. What is returned is done when they, and all before them, are on disk: it is
+        shared with others, so that who may be cancelled waits with :meth:`_recorded`."""
         told: list[Notice] = []
+        quiet = True
         for event in events:
             self.state.apply(event)
             self._observer.applied(event)
-            told += notices(self.state, self._operator, event, self._clock.closes_at)
+            if isinstance(event, _CLIENTS_OWN):
+                self._heard(event)
+            else:
+                told += notices(self.state, self._operator, event, self._clock.closes_at)
+                quiet = False
+        if quiet:
+            return self._recorder.submit(events)
         self._applied.set()
         self._applied = asyncio.Event()
         archive, snapshot = self._kept(events)
-        done = self._recorder.submit(events, lambda: self._publish(events, told), archive, snapshot)
         self._changed.set()
-        await done
+        return self._recorder.submit(events, lambda: self._publish(events, told), archive, snapshot)
+
+    async def _recorded(self, events: Sequence[Event]) -> None:
+        await asyncio.shield(self.record(events))
+
+    def _heard(self, event: Event) -> None:
+        """Look for what is due after a client's event only where it may be the last one that was waited for."""
+        match event:
+            case CommitmentAccepted():
+                # The first may end a batch whose time is over, each later one a batch that is full.
+                if self._settings.batch_commitments is not None or self.state.lifecycle.batches[-1].collected <= 1:
+                    self._changed.set()
+            case RevealAccepted():
+                if self.state.lifecycle.all_revealed(event.batch):
+                    self._changed.set()
 
     def _kept(self, events: Sequence[Event]) -> tuple[list[Batch], bytes | None]:
         """What the journal keeps beside events that were just applied: batches that they settle, and now and then the
@@ -202,7 +225,7 @@ class Node:
                 await self.status.start(*self._settings.status)
             await self._catch_up()
             if not self.state.lifecycle.batches:
-                await self.record([BatchOpened(0, self._wall_clock())])
+                await self._recorded([BatchOpened(0, self._wall_clock())])
             self.server.open()
             if ready is not None:
                 ready(self.server.port)
@@ -292,7 +315,7 @@ class Node:
         cursor = events[-1]
         assert isinstance(cursor, ChainFollowed)
         if len(events) > 1 or cursor.block >= self._journaled_block() + _CURSOR_BLOCKS:
-            await self.record(events)
+            await self._recorded(events)
         self._cursor = cursor
         return True
 
@@ -321,16 +344,16 @@ class Node:
             self._changed.clear()
             lapsed = self._desk.lapsed(self._wall_clock())
             if lapsed:
-                await self.record(lapsed)
+                await self._recorded(lapsed)
             if self._draining and self._drained():
-                await self.record([])  # what was decided is on disk and published
+                await self._recorded([])  # what was decided is on disk and published
                 assert self._failure is not None
                 if not self._failure.done():
                     self._failure.set_result(None)
                 return
             if self._clock.due(self._wall_clock()):
                 number = self._clock.closing()
-                await self.record([BatchClosed(number), BatchOpened(number + 1, self._wall_clock())])
+                await self._recorded([BatchClosed(number), BatchOpened(number + 1, self._wall_clock())])
             for duty in self.state.lifecycle.duties():
                 if duty not in self._running and self._is_due(duty):
                     task = asyncio.create_task(self._guard(partial(self._perform, duty)))
@@ -385,7 +408,7 @@ class Node:
         lifecycle = self.state.lifecycle
         match duty:
             case Open(number):
-                await self.record([BatchOpened(number, self._wall_clock())])
+                await self._recorded([BatchOpened(number, self._wall_clock())])
             case Seal(number):
                 closed = lifecycle.batch(number)
                 root, count = self._root(closed), len(closed.leaves or ())
@@ -393,7 +416,7 @@ class Node:
                     await blocking(self._l1.seal, number, root, count)
                     await self._until(lambda: closed.seal is not None)
             case AwaitReveals(number):
-                await self.record([RevealsEnded(number, self._final())])
+                await self._recorded([RevealsEnded(number, self._final())])
             case Draw(number):
                 while not lifecycle.batch(number).drawn:
                     await blocking(self._l1.record_beacon, number)
@@ -401,9 +424,9 @@ class Node:
             case Clear(number):
                 queue = self.state.registry.entries(*lifecycle.queue_span(number))
                 open_, ledger = lifecycle.batch(number), self.state.ledger
-                await self.record([await blocking(clear_batch, self.state.parameters, ledger, queue, open_)])
+                await self._recorded([await blocking(clear_batch, self.state.parameters, ledger, queue, open_)])
             case CloseEpoch(first, last):
-                await self.record([EpochClosed(first, self._clock.epoch_last(first, last))])
+                await self._recorded([EpochClosed(first, self._clock.epoch_last(first, last))])
             case Prove(first, last):
                 await self._prove(first, last)
             case Settle(first, last):
@@ -419,11 +442,11 @@ class Node:
                 raise
             shorter = EpochClosed(first, (first + last) // 2)
             log.warning("batches %d to %d: %s; proving fewer together", first, last, error)
-            await self.record([shorter])
+            await self._recorded([shorter])
             return
         proven = await blocking(self._store.save, package, seconds)
         if not self._settled(first):
-            await self.record([proven])
+            await self._recorded([proven])
 
     def _settled(self, batch: int) -> bool:
         """Whether a settlement that was sent earlier turned out to be on L1, while the proof was made again."""
@@ -503,10 +526,7 @@ def replay(state: VenueState, journal: Journal) -> int:
 
 def _public_fields(event: Event) -> dict[str, object]:
     """What the log may say of an event; nothing of those that concern one client, or only L1's progress."""
-    if isinstance(
-        event,
-        CommitmentAccepted | CommitmentLeased | RevealAccepted | AccountRegistered | QueueAppended | ChainFollowed,
-    ):
+    if isinstance(event, (*_CLIENTS_OWN, AccountRegistered, QueueAppended, ChainFollowed)):
         return {}
     names = ("batch", "first", "last", "count", "block", "transaction", "tier", "seconds", "proof_bytes", "gas")
     return {name: getattr(event, name) for name in names if hasattr(event, name)}

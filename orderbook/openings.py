@@ -17,6 +17,8 @@ from .events import Digest, RevealAccepted
 from .parameters import VenueParameters
 from .wire import RefusalReason
 
+_KINDS: Final = {int(kind): kind for kind in Kind}
+
 
 class RevealError(OrderbookError):
     """The reveal does not open the leaf; ``reason`` is what the operator signs."""
@@ -30,7 +32,7 @@ class RevealError(OrderbookError):
 
 def bundle_of(reveal: RevealAccepted) -> Bundle:
     """The bundle that a reveal shows."""
-    entries = tuple(Entry(Kind(e.kind), e.market, e.price, e.quantity) for e in reveal.entries)
+    entries = tuple(Entry(_KINDS[e.kind], e.market, e.price, e.quantity) for e in reveal.entries)
     return Bundle(entries, reveal.salt)
 
 
@@ -54,13 +56,14 @@ def check_opening(parameters: VenueParameters, reveal: RevealAccepted, sealed: D
     """
     if len(reveal.key_path) != KEY_DEPTH:
         raise RevealError("key_mismatch", f"a key path has {KEY_DEPTH} siblings", "key_path")
-    if bundle_commitment(parameters.venue, reveal) != sealed:
+    bundle = bundle_of(reveal)
+    if commitment(parameters.venue, reveal.batch, reveal.account, bundle, reveal.secret) != sealed:
         raise RevealError("commitment_mismatch", "entries, salt and secret do not give the sealed commitment")
     if key_root(parameters.venue, reveal) != root:
         reason = "the secret is not under the account's key root before this batch"
         raise RevealError("key_mismatch", reason, "key_path")
     try:
-        check_entries(bundle_of(reveal).entries, parameters.markets, len(parameters.assets))
+        check_entries(bundle.entries, parameters.markets, len(parameters.assets))
     except BundleError as error:
         raise RevealError("malformed_bundle", str(error), error.field) from None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .batch import Batch
 from .errors import JournalError
@@ -15,15 +16,16 @@ from .journal import Journal
 from .metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One submission."""
+@dataclass(slots=True, eq=False)
+class _Group:
+    """What is written together."""
 
-    events: Sequence[Event]
-    publish: Callable[[], None]
-    future: asyncio.Future[None]
-    archive: Sequence[Batch]
-    snapshot: bytes | None
+    written: asyncio.Future[None]
+    events: list[Event] = field(default_factory=list)
+    publish: list[Callable[[], None]] = field(default_factory=list)
+    archive: list[Batch] = field(default_factory=list)
+    snapshot: bytes | None = None
+    """Nothing follows it in the same write."""
 
 
 class Recorder:
@@ -32,7 +34,7 @@ class Recorder:
     def __init__(self, journal: Journal, metrics: Metrics | None = None) -> None:
         self._journal = journal
         self._metrics = metrics or Metrics()
-        self._waiting: list[_Entry] = []
+        self._waiting: deque[_Group] = deque()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._failed = False
@@ -45,27 +47,33 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Events that wait to be written."""
-        return sum(len(entry.events) for entry in self._waiting)
+        return sum(len(group.events) for group in self._waiting)
 
     def submit(
         self,
         events: Sequence[Event],
-        publish: Callable[[], None],
+        publish: Callable[[], None] | None = None,
         archive: Sequence[Batch] = (),
         snapshot: bytes | None = None,
     ) -> asyncio.Future[None]:
         """A future that is done once these events, and all submitted before them, are on disk.
 
-        ``archive``: batches that they settle. ``snapshot``: the encoded state right after them. ``publish`` is
-        called just before the future is done, in the event loop.
+        It is one for all that is written together: whoever may be cancelled shields it. ``archive``: batches that
+        the events settle. ``snapshot``: the encoded state right after them. ``publish`` is called just before the
+        future is done, in the event loop.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._failed:
-            future.set_exception(_unwritten())
-            return future
-        self._waiting.append(_Entry(events, publish, future, archive, snapshot))
-        self._wake.set()
-        return future
+            return _failed(asyncio.get_running_loop().create_future())
+        if not self._waiting or self._waiting[-1].snapshot is not None:
+            self._waiting.append(_Group(asyncio.get_running_loop().create_future()))
+            self._wake.set()
+        group = self._waiting[-1]
+        group.events += events
+        if publish is not None:
+            group.publish.append(publish)
+        group.archive += archive
+        group.snapshot = snapshot
+        return group.written
 
     async def run(self) -> None:
         """Write until cancelled.
@@ -77,42 +85,33 @@ class Recorder:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write all that waits."""
         self._wake.clear()
-        if self._failed:
-            return
-        group = self._next_group()
-        events = [event for entry in group for event in entry.events]
-        archive = [batch for entry in group for batch in entry.archive]
+        while self._waiting and not self._failed:
+            await self._write(self._waiting.popleft())
+
+    async def _write(self, group: _Group) -> None:
         try:
-            if events:
+            if group.events:
                 loop, started = asyncio.get_running_loop(), time.monotonic()
-                write = loop.run_in_executor(self._thread, self._journal.append, events, archive, group[-1].snapshot)
+                write = loop.run_in_executor(
+                    self._thread, self._journal.append, group.events, group.archive, group.snapshot
+                )
                 await asyncio.shield(write)
                 self._metrics.journal_seconds.observe(time.monotonic() - started)
-                self._metrics.journal_events.inc(by=len(events))
-        except BaseException as error:
-            self._failed = isinstance(error, Exception)
-            for entry in [*group, *self._waiting]:
-                if not entry.future.done():
-                    entry.future.set_exception(_unwritten())
-                    entry.future.exception()  # seen: nobody may be waiting any more
+                self._metrics.journal_events.inc(by=len(group.events))
+        except Exception:
+            self._failed = True
+            for lost in (group, *self._waiting):
+                _failed(lost.written)
             raise
-        for entry in group:
-            entry.publish()
-            if not entry.future.done():
-                entry.future.set_result(None)
-        if self._waiting:
-            self._wake.set()
-
-    def _next_group(self) -> list[_Entry]:
-        """What is written together: all that waits, but nothing after a snapshot."""
-        for count, entry in enumerate(self._waiting, 1):
-            if entry.snapshot is not None:
-                group, self._waiting = self._waiting[:count], self._waiting[count:]
-                return group
-        group, self._waiting = self._waiting, []
-        return group
+        except asyncio.CancelledError:
+            _failed(group.written)  # the thread may still write it: nobody knows
+            raise
+        for publish in group.publish:
+            publish()
+        if not group.written.done():
+            group.written.set_result(None)
 
     def close(self) -> None:
         """Wait for a write in progress, and close the journal."""
@@ -120,5 +119,8 @@ class Recorder:
         self._journal.close()
 
 
-def _unwritten() -> JournalError:
-    return JournalError("the journal was not written", code="journal_write")
+def _failed(written: asyncio.Future[None]) -> asyncio.Future[None]:
+    if not written.done():
+        written.set_exception(JournalError("the journal was not written", code="journal_write"))
+        written.exception()  # seen: nobody may be waiting any more
+    return written

@@ -14,7 +14,8 @@ import errno
 import logging
 import secrets
 import ssl
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -25,12 +26,12 @@ from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response
 
 from .connections import Connection, Connections, Frame
-from .corked import corked
 from .errors import ConfigurationError, WireError
 from .limits import Limits
 from .metrics import Metrics
 from .refusals import refusal
-from .sessions import Session
+from .sessions import Answer, Session
+from .sockets import Socket
 from .streams import Key
 from .wire import (
     MAX_REQUEST_BYTES,
@@ -59,6 +60,8 @@ __all__ = ["Handler", "Server", "Session"]
 log = logging.getLogger("sealbook.server")
 _CLOSE_SECONDS = 2.0
 _SWEEP_SECONDS = 1.0
+_TURN = 32
+"""Messages of one connection that are served before those of the others."""
 _POLICY, _TOO_BIG, _GOING_AWAY, _TRY_LATER = 1008, 1009, 1001, 1013
 
 
@@ -76,9 +79,8 @@ class Handler(Protocol):
     def shared(self, receipt: Receipt) -> Receipt:
         """A receipt as the account's sessions get it."""
 
-    async def handle(self, session: Session, request: Request) -> Message:
-        """Answer a request; the decision is taken before the first wait. :class:`RequestError` and :class:`WireError`
-        become an error reply."""
+    def handle(self, session: Session, request: Request) -> Answer:
+        """Decide a request at once. :class:`RequestError` and :class:`WireError` become an error reply."""
 
 
 class Server:
@@ -121,12 +123,12 @@ class Server:
         """
         server = self
 
-        class Guarded(ServerConnection):
+        class Guarded(Socket):
             """Counts connections that are not WebSockets yet: half-open ones must not use up the machine."""
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 server._half_open[self] = None
-                super().connection_made(corked(transport))
+                super().connection_made(transport)
                 if len(server._half_open) > server._limits.handshakes:
                     server._metrics.cut.inc("handshakes")
                     self.transport.abort()
@@ -144,7 +146,6 @@ class Server:
                 create_connection=Guarded,
                 compression=None,
                 max_size=2 * MAX_REQUEST_BYTES,
-                max_queue=(32, 8),
                 open_timeout=self._limits.handshake_seconds,
                 ping_interval=self._limits.ping_seconds,
                 ping_timeout=self._limits.ping_seconds,
@@ -176,9 +177,10 @@ class Server:
         self._server.close(close_connections=False)
         for connection in self._connections:
             if not connection.cut:
+                self._take(connection)
                 connection.cut = reason
                 connection.push(farewell)
-                self._closing.add(asyncio.create_task(_finish(connection, _GOING_AWAY, reason)))
+                self._close_later(_finish(connection, _GOING_AWAY, reason))
         await asyncio.gather(*self._closing)
         for half_open in list(self._half_open):
             half_open.transport.abort()
@@ -221,7 +223,10 @@ class Server:
         self._metrics.cut.inc(reason)
         log.warning("connection cut", extra={"account": connection.session.account, "reason": reason})
         connection.cut = reason
-        task = asyncio.create_task(_end(connection, code, reason))
+        self._close_later(_end(connection, code, reason))
+
+    def _close_later(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(ending)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -240,7 +245,7 @@ class Server:
             await asyncio.sleep(_SWEEP_SECONDS)
             before = loop.time() - self._limits.stall_seconds
             for connection in self._connections:
-                if connection.sending is not None and connection.sending < before:
+                if connection.socket.stalled is not None and connection.socket.stalled < before:
                     self._cut(connection, _POLICY, "slow_consumer")
 
     def _admit(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
@@ -254,87 +259,112 @@ class Server:
         return None
 
     async def _serve(self, socket: ServerConnection) -> None:
+        assert isinstance(socket, Socket)
         self._half_open.pop(socket, None)
-        loop = asyncio.get_running_loop()
-        connection = Connection(socket, Session(secrets.token_bytes(32)), self._limits, loop.time())
+        connection = Connection(socket, Session(secrets.token_bytes(32)), self._limits, self._metrics, self._arrived)
         self._connections.add(connection)
-        writer = asyncio.create_task(connection.run())
         try:
             connection.push(Frame(self._handler.hello(connection.session.challenge)))
-            async for frame in socket:
-                close = await self._frame(connection, frame)
-                if close is not None:
-                    connection.cut = close[1]
-                    self._metrics.cut.inc(close[1])
-                    await _finish(connection, *close)
-                    return
-        except ConnectionClosed:
-            pass
+            socket.serve(partial(self._arrived, connection), partial(self._writable, connection))
+            await socket.wait_closed()
         finally:
             self._connections.remove(connection)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
 
-    async def _frame(self, connection: Connection, data: str | bytes) -> tuple[int, str] | None:
-        """Serve one frame; a close code and reason if the connection must end."""
+    def _arrived(self, connection: Connection) -> None:
+        if connection.socket.inbox and not connection.waits_for_turn:
+            self._take(connection)
+
+    def _writable(self, connection: Connection) -> None:
+        connection.flush()
+        self._arrived(connection)
+
+    def _take(self, connection: Connection) -> None:
+        """Serve what has arrived: some of it, then it is the turn of the others."""
+        connection.waits_for_turn = False
+        socket, now = connection.socket, asyncio.get_running_loop().time()
+        for _ in range(_TURN):
+            if not socket.inbox or not connection.may_ask:
+                break
+            self._message(connection, socket.inbox.popleft(), now)
+        else:
+            if socket.inbox:
+                connection.waits_for_turn = True
+                asyncio.get_running_loop().call_soon(self._take, connection)
+        socket.pace()
+
+    def _message(self, connection: Connection, data: str | bytes, now: float) -> None:
+        """Serve one message."""
         connection.binary = isinstance(data, bytes)
-        now = asyncio.get_running_loop().time()
         pause = connection.bucket.take(now)
         if pause:
-            error = _error(data, "rate_limited", "too many requests", retryable=True, retry_after=pause)
-            return await self._strike(connection, error)
+            refused = _error(data, "rate_limited", "too many requests", retryable=True, retry_after=pause)
+            return self._strike(connection, refused)
         try:
             request = decode_request(data)
         except WireError as error:
             code: ErrorCode = "too_large" if error.code == "too_large" else "malformed"
-            close = await self._strike(connection, _error(data, code, str(error), error.field))
-            return (_TOO_BIG, "too_large") if code == "too_large" else close
+            self._strike(connection, _error(data, code, str(error), error.field))
+            if code == "too_large":
+                self._expel(connection, _TOO_BIG, "too_large")
+            return None
         if isinstance(request, Many):
             pause = connection.bucket.take(now, len(request.items) - 1)
             if pause:
                 text = f"{len(request.items)} requests at once are more than the rate budget holds now"
-                return await self._strike(
-                    connection, Error(request.id, "rate_limited", text, "items", True, retry_after=pause)
-                )
-        task = asyncio.create_task(self._answer(connection, request, now))
-        await connection.reply(task)
-        return None
+                refused = Error(request.id, "rate_limited", text, "items", True, retry_after=pause)
+                return self._strike(connection, refused)
+        return self._answer(connection, request, now)
 
-    async def _answer(self, connection: Connection, request: Request, received: float) -> Message:
-        name = type(request).__name__
-        loop = asyncio.get_running_loop()
+    def _answer(self, connection: Connection, request: Request, received: float) -> None:
         try:
             if isinstance(request, Ping):
-                return Pong(request.id, self._handler.now(), connection.bucket.left(loop.time()))
-            reply = await self._handler.handle(connection.session, request)
+                answer = Answer(Pong(request.id, self._handler.now(), connection.bucket.left(received)))
+            else:
+                answer = self._handler.handle(connection.session, request)
         except Exception as error:
-            refused = refusal(request.id, error)
-            self._metrics.refused.inc(refused.code)
-            return refused
-        finally:
-            self._metrics.requests.inc(name)
-            self._metrics.request_seconds.observe(loop.time() - received, name)
-            if isinstance(request, Login | Subscribe):
-                self._connections.refresh(connection)
-        if isinstance(request, Login):
-            self._limit_account(request.account)
+            answer = Answer(refusal(request.id, error))
+        if isinstance(answer.message, Error):
+            self._metrics.refused.inc(answer.message.code)
+        connection.reply(answer, type(request).__name__, received)
         if isinstance(request, Commit | Cancel | Many):
-            for part in reply.items if isinstance(reply, Results) else (reply,):
-                if isinstance(part, Receipt):
-                    self._share(part)
-        return reply
+            self._share(answer)
+        elif isinstance(request, Login | Subscribe):
+            self._connections.refresh(connection)
+            if isinstance(request, Login):
+                self._limit_account(request.account)
 
-    def _share(self, receipt: Receipt) -> None:
-        """The sessions of an account learn what one of them sent, if there are several."""
-        sessions = self._connections.of(receipt.account)
-        if len(sessions) > 1:
-            self._send(self._handler.shared(receipt), sessions)
+    def _share(self, answer: Answer) -> None:
+        """The sessions of an account learn what one of them sent, if there are several, and once it is on disk."""
+        message, written = answer
+        for part in message.items if isinstance(message, Results) else (message,):
+            if not isinstance(part, Receipt) or not self._connections.several(part.account):
+                continue
+            if written is None:
+                self._tell(part)
+            else:
+                written.add_done_callback(partial(self._tell_written, part))
 
-    async def _strike(self, connection: Connection, error: Error) -> tuple[int, str] | None:
+    def _tell_written(self, receipt: Receipt, written: asyncio.Future[None]) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._tell(receipt)
+
+    def _tell(self, receipt: Receipt) -> None:
+        self._send(self._handler.shared(receipt), self._connections.of(receipt.account))
+
+    def _strike(self, connection: Connection, error: Error) -> None:
         self._metrics.refused.inc(error.code)
-        await connection.reply(error)
+        connection.reply(Answer(error))
         connection.strikes += 1
-        return (_POLICY, error.code) if connection.strikes >= self._limits.strikes else None
+        if connection.strikes >= self._limits.strikes:
+            self._expel(connection, _POLICY, error.code)
+
+    def _expel(self, connection: Connection, code: int, reason: str) -> None:
+        """Close a connection whose client broke a rule, once it has its replies."""
+        if connection.cut:
+            return
+        connection.cut = reason
+        self._metrics.cut.inc(reason)
+        self._close_later(_finish(connection, code, reason))
 
     def _limit_account(self, account: int) -> None:
         """Close the oldest connection of an account that has too many."""

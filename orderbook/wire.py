@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .digests import digest_of as digest_of
+from .digests import digests_of as digests_of
 from .digests import hex_digest as hex_digest
 from .errors import WireError
 

@@ -106,8 +106,8 @@ class SimFloor:
 
     # ------------------------------------------------------------------------------------------ floor
 
-    async def record(self, events: Sequence[Event]) -> None:
-        """Apply events and tell clients."""
+    def record(self, events: Sequence[Event]) -> None:
+        """Apply events and tell clients; there is no disk to wait for."""
         self._follow(events)
 
     def _follow(self, events: Sequence[Event]) -> None:

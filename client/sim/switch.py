@@ -87,13 +87,13 @@ class Switch:
             while not peer.closed:
                 frame = await peer.inbox.get()
                 peer.binary = isinstance(frame, bytes)
-                peer.send(await self._answer(session, frame))
+                peer.send(self._answer(session, frame))
                 if self._unplugged & session.accounts.keys():
                     peer.close()
         finally:
             del self._peers[peer]
 
-    async def _answer(self, session: Session, frame: str | bytes) -> Message:
+    def _answer(self, session: Session, frame: str | bytes) -> Message:
         try:
             request = decode_request(frame)
         except WireError as error:
@@ -101,7 +101,7 @@ class Switch:
         if isinstance(request, Ping):
             return Pong(request.id, self.desk.now(), _BUDGET)
         try:
-            reply = await self.desk.handle(session, request)
+            reply = self.desk.handle(session, request).message
         except Exception as error:  # as the server does: whatever it is, the client gets a reply
             return refusal(request.id, error)
         self._share(request, reply)

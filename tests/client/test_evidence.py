@@ -35,7 +35,8 @@ from commitments.receipts import Domain, SigningKey
 from commitments.types import ZERO, Digest
 from commitments.venue import keccak256
 from orderbook.lifecycle import Clear, Duty
-from orderbook.wire import Commit, Message, Receipt, Request, hex_digest
+from orderbook.sessions import Answer
+from orderbook.wire import Commit, Receipt, Request, hex_digest
 from proofs.statement.public import MarketResult, Missing, PublicData
 from proofs.statement.public import encode as encode_public
 from sealbook.cli import main
@@ -241,13 +242,14 @@ def test_two_receipts_for_one_sequence(sim: SimVenue) -> None:
     desk, operator = sim._floor.desk, floor._OPERATOR
     honest, lies = desk.handle, [TWO]
 
-    async def handle(session: Any, request: Request) -> Message:
-        reply = await honest(session, request)
+    def handle(session: Any, request: Request) -> Answer:
+        reply, written = honest(session, request)
         if isinstance(request, Commit) and isinstance(reply, Receipt) and lies:
             other = lies.pop()
             signature = operator.sign(desk._domain.receipt(reply.batch, reply.account, reply.sequence, other))
-            return msgspec.structs.replace(reply, commitment=hex_digest(other), signature="0x" + signature.hex())
-        return reply
+            lie = msgspec.structs.replace(reply, commitment=hex_digest(other), signature="0x" + signature.hex())
+            return Answer(lie, written)
+        return Answer(reply, written)
 
     desk.handle = handle  # type: ignore[method-assign]
 

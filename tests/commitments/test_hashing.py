@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from Crypto.Hash import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,3 +85,43 @@ def test_refusals_name_the_place() -> None:
         hashing.compress((MODULUS, 0, 0, 0), ZERO)
     with pytest.raises(ValueError, match=r"^log2_count: at most 32$"):
         _native.bench_permutations(33)
+
+
+@settings(max_examples=30, deadline=None)
+@given(DIGEST, st.integers(0, 2**64 - 1), st.lists(DIGEST, max_size=70))
+def test_root_of_path(leaf: Digest, index: int, path: list[Digest]) -> None:
+    node = leaf
+    for height, sibling in enumerate(path):
+        node = poseidon2.compress(*((sibling, node) if index >> height & 1 else (node, sibling)))
+    assert _native.root_of_path(leaf, index, path) == node
+
+
+def test_a_path_with_an_element_beyond_the_field_is_refused() -> None:
+    for leaf, path in (((0, 0, 0, MODULUS), []), (ZERO, [ZERO, (MODULUS, 0, 0, 0)])):
+        with pytest.raises(ValueError, match=r"^digest: an element is not canonical$"):
+            _native.root_of_path(leaf, 0, path)
+    with pytest.raises(OverflowError):
+        _native.root_of_path(ZERO, -1, [])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(DIGEST, max_size=5))
+def test_digests_as_text(digests: list[Digest]) -> None:
+    texts = ["0x" + b"".join(element.to_bytes(8, "big") for element in digest).hex() for digest in digests]
+    assert [hashing.format_digest(digest) for digest in digests] == texts
+    assert hashing.parse_digests(texts) == digests
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0x", "00" * 33, "0x" + "0" * 63, "0x" + "0" * 65, "0x" + "+" + "0" * 63, "0x" + "é" * 32, "0x" + "f" * 64],
+)
+def test_text_that_is_no_digest(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^not four canonical field elements$"):
+        hashing.parse_digests(["0x" + "0" * 64, text])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=400))
+def test_keccak(data: bytes) -> None:
+    assert _native.keccak256(data) == keccak.new(digest_bits=256, data=data).digest()

@@ -189,5 +189,5 @@ async def test_logs_are_structured_and_hold_no_secrets(
     assert [secret for secret in secrets if secret in text] == []
 
 
-async def broken(session: object, request: wire.Reveal) -> wire.Message:
+def broken(session: object, request: wire.Reveal) -> wire.Message:
     raise RuntimeError(f"a fault with {request.secret} in its message")

@@ -145,16 +145,45 @@ fn compress_many<'py>(
     to_array(py, out)
 }
 
-/// `compress` of two digests.
-#[pyfunction]
-fn compress(left: Digest, right: Digest) -> PyResult<(u64, u64, u64, u64)> {
-    if left.iter().chain(&right).any(|&v| v >= Goldilocks::ORDER_U64) {
-        return Err(PyValueError::new_err("digest: an element is not canonical"));
-    }
+fn compress_pair(left: &Digest, right: &Digest) -> Digest {
     let mut state: [Goldilocks; 8] =
         std::array::from_fn(|i| Goldilocks::new(if i < 4 { left[i] } else { right[i - 4] }));
     permutation().permute_mut(&mut state);
-    let [a, b, c, d] = std::array::from_fn(|i| (state[i] + Goldilocks::new(left[i])).as_canonical_u64());
+    std::array::from_fn(|i| (state[i] + Goldilocks::new(left[i])).as_canonical_u64())
+}
+
+fn demand_canonical<'a>(mut digests: impl Iterator<Item = &'a Digest>) -> PyResult<()> {
+    if digests.any(|digest| digest.iter().any(|&v| v >= Goldilocks::ORDER_U64)) {
+        return Err(PyValueError::new_err("digest: an element is not canonical"));
+    }
+    Ok(())
+}
+
+/// `compress` of two digests.
+#[pyfunction]
+fn compress(left: Digest, right: Digest) -> PyResult<(u64, u64, u64, u64)> {
+    demand_canonical([&left, &right].into_iter())?;
+    let [a, b, c, d] = compress_pair(&left, &right);
+    Ok((a, b, c, d))
+}
+
+/// The root to which a leaf's siblings lead, from the leaf upwards; bit `i` of `index` is 1 where it is a right child.
+#[pyfunction]
+fn root_of_path(leaf: Digest, index: u64, path: Vec<Digest>) -> PyResult<(u64, u64, u64, u64)> {
+    demand_canonical(path.iter().chain([&leaf]))?;
+    let mut node = leaf;
+    for (height, sibling) in path.iter().enumerate() {
+        let right_child = u32::try_from(height)
+            .ok()
+            .and_then(|height| index.checked_shr(height))
+            .is_some_and(|rest| rest & 1 == 1);
+        node = if right_child {
+            compress_pair(sibling, &node)
+        } else {
+            compress_pair(&node, sibling)
+        };
+    }
+    let [a, b, c, d] = node;
     Ok((a, b, c, d))
 }
 
@@ -228,6 +257,7 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(permute_many, m)?)?;
     m.add_function(wrap_pyfunction!(compress_many, m)?)?;
     m.add_function(wrap_pyfunction!(compress, m)?)?;
+    m.add_function(wrap_pyfunction!(root_of_path, m)?)?;
     m.add_function(wrap_pyfunction!(merkle_levels, m)?)?;
     m.add_function(wrap_pyfunction!(poseidon2_constants, m)?)?;
     m.add_function(wrap_pyfunction!(bench_permutations, m)?)

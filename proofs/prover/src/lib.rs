@@ -1,4 +1,4 @@
-//! The native module `commitments._native`: hashing, key trees and the prover.
+//! The native module `commitments._native`: hashing, signing messages, key trees and the prover.
 //!
 //! This file only registers; every module converts and checks its own arguments.
 
@@ -14,6 +14,7 @@ mod progress;
 mod prove;
 mod security;
 mod shape;
+mod signing;
 mod tape;
 mod verifier;
 mod vk;
@@ -26,6 +27,7 @@ use pyo3::prelude::*;
 fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     hash::register(m)?;
     keytree::register(m)?;
+    signing::register(m)?;
     api::register(m)?;
     Ok(())
 }

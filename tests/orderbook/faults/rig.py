@@ -18,7 +18,6 @@ from commitments.receipts import Domain, SigningKey
 from orderbook import node as node_module
 from orderbook import wire
 from orderbook.batch import Batch
-from orderbook.connections import Session
 from orderbook.epochs import Prover
 from orderbook.errors import JournalError, ProverError
 from orderbook.events import Event, OpenedEntry, RevealAccepted
@@ -27,6 +26,7 @@ from orderbook.l1 import SettlementPackage
 from orderbook.node import Node, replay
 from orderbook.openings import bundle_commitment
 from orderbook.parameters import VenueParameters
+from orderbook.sessions import Answer, Session
 from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
@@ -215,15 +215,21 @@ class Rig:
 
     def request(self, request: wire.Request, account: int, steps: int) -> wire.Message | None:
         """Send a request to the desk; its reply, or None if the reply is not there after so many turns: lost."""
-        session = Session(b"", account, {account: None})
-        task = self.loop.create_task(self.node._desk.handle(session, request))
+
+        async def ask() -> Answer:
+            return self.node._desk.handle(Session(b"", account, {account: None}), request)
+
+        task = self.loop.create_task(ask())
         self.steps(steps)
         if not task.done():
             task.cancel()
             self.steps(1)
             return None
-        error = task.exception()
-        return None if error is not None else task.result()
+        if task.exception() is not None:
+            return None
+        message, written = task.result()
+        lost = written is not None and (not written.done() or written.exception() is not None)
+        return None if lost else message
 
     @property
     def failed(self) -> BaseException | None:
