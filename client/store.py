@@ -206,11 +206,10 @@ class Store:
         rows = self._rows("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
         return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
-    def records(self) -> tuple[BatchRecord, ...]:
-        """All batches in which the account committed, oldest first."""
-        return tuple(
-            _decode(row[0], BatchRecord, self.path) for row in self._rows("SELECT record FROM batches ORDER BY batch")
-        )
+    def records(self, first: int = 0, most: int = -1) -> tuple[BatchRecord, ...]:
+        """Batches in which the account committed, oldest first: all, or ``most`` of them from number ``first`` on."""
+        rows = self._rows("SELECT record FROM batches WHERE batch >= ? ORDER BY batch LIMIT ?", (first, most))
+        return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
     def results(self, first: int, end: int) -> tuple[Result, ...]:
         """Own results of the batches from ``first`` up to, not with, ``end``."""
