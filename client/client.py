@@ -17,8 +17,9 @@ import functools
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
@@ -28,31 +29,33 @@ from .agent import RevealAgent
 from .audit import Audit
 from .book import Book
 from .chain import Chain
-from .deadlines import Countdown, Deadline
+from .deadlines import Countdown
 from .dialing import Dial, security, websocket
-from .errors import InputError, SealbookError, StateError
+from .errors import InputError, StateError
 from .evm import EvmChain
 from .feed import Feed
 from .funds import Funds
 from .greeting import check_hello, login
-from .handles import Commitment, OrderHandle
+from .handles import OrderHandle
 from .keeper import EvidenceKeeper
 from .keys import KeyRing, Keys
 from .link import Link
-from .orders import Bundle, Instruction
-from .ownership import Ownership
+from .ordering import Ordering
 from .placing import Desk
 from .proofs import ProofChecker, ProofWatch
+from .records import BatchRecord
 from .signers import LocalSigner, Signer, signer_of
-from .store import BatchRecord, Store
+from .store import Store
 from .work import Work
 
 __all__ = ["Client"]
 
 log = logging.getLogger("sealbook.client")
+LEAST_KEPT: Final = 100
+"""Settled batches that a store keeps at the least: what a repetition after a crash may ask for."""
 
 
-class Client(Ownership):
+class Client(Ordering):
     """Made by :meth:`connect`; may be used from several tasks of one event loop."""
 
     def __init__(
@@ -93,6 +96,7 @@ class Client(Ownership):
         self._book: Book | None = None
         self._desk: Desk | None = None
         self._take_over = take_over
+        self._keep_batches: int | None = None
 
     def __repr__(self) -> str:
         return f"Client(account={self.account}, venue={self.venue.contract})"
@@ -116,6 +120,7 @@ class Client(Ownership):
         take_over: bool = False,
         check_proofs: bool = True,
         tls: ssl.SSLContext | None = None,
+        keep_batches: int | None = None,
     ) -> AsyncIterator[Client]:
         """Connect to a venue and to L1, check that they belong together, and run the reveal agent until the exit.
 
@@ -133,8 +138,12 @@ class Client(Ownership):
         :param check_proofs: verify the proof of every own settlement, in the background (a second or two of one core);
             :attr:`proofs` has the verdicts.
         :param tls: for ``wss://``: which certificates are trusted, where the system's are not enough.
+        :param keep_batches: forget settled batches that are older than so many, with their receipts, history and names;
+            by default all are kept, and the store grows with them.
         :raises SealbookError: whichever part does not fit.
         """
+        if keep_batches is not None and keep_batches < LEAST_KEPT:
+            raise InputError(f"keep_batches: {keep_batches} is less than {LEAST_KEPT}", field="keep_batches")
         security(url, tls)
         signer, path = None if account is None else signer_of(account), Path(store)
         chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)
@@ -147,6 +156,7 @@ class Client(Ownership):
             cls._open, url, chain, keys, path, poll_seconds, commit_signer, take_over, dial
         )
         client.proofs.checker = checker
+        client._keep_batches = keep_batches
         async with client.running(account_number, within):
             yield client
 
@@ -237,8 +247,11 @@ class Client(Ownership):
     def _batch_changed(self, record: BatchRecord) -> None:
         assert self._book is not None
         self._book.changed(record)
-        if record.phase == "settled":
-            self.proofs.settled(record.batch)
+        if record.phase != "settled":
+            return
+        self.proofs.settled(record.batch)
+        if self._keep_batches is not None:
+            self._store.prune(record.batch - self._keep_batches)
 
     async def _stop(self) -> None:
         if self._quotes is not None:
@@ -277,75 +290,3 @@ class Client(Ownership):
 
     def _live_orders(self) -> tuple[OrderHandle, ...]:
         return tuple(order for made in self.commitments for order in made)
-
-    # ------------------------------------------------------------------------------------------ commitments
-
-    @property
-    def commitments(self) -> tuple[Commitment, ...]:
-        """Commitments that are not at their end, also those that an earlier run of the program made."""
-        return () if self._book is None else self._book.commitments
-
-    @property
-    def evidence(self) -> tuple[Path, ...]:
-        """Files that show broken promises of the venue, for ``sealbook evidence``; also those of earlier runs."""
-        return () if self._keeper is None else self._keeper.files
-
-    @property
-    def problems(self) -> dict[int, SealbookError]:
-        """What went wrong last in batches on their way, by batch."""
-        return {} if self._agent is None else dict(self._agent.problems)
-
-    @property
-    def deadlines(self) -> tuple[Deadline, ...]:
-        """Sealed commitments that wait for their reveal, the nearest first; as a stream: ``streams.deadlines()``."""
-        return self._countdown.deadlines
-
-    async def _place(
-        self,
-        orders: Sequence[Instruction],
-        replace: bool,
-        check_balance: bool,
-        valid_for_batch: int | None,
-        within: float,
-    ) -> Commitment:
-        desk = self._demand_desk()
-        bundle, warnings = await self._prepared(orders, check_balance)
-        return await desk.place(bundle, warnings, within, replace, valid_for_batch)
-
-    async def resolve(self, client_order_id: str, *, within: float = 30.0) -> OrderHandle:
-        """What became of an order, also after a crash or a lost connection: its handle, as up to date as can be.
-
-        An order without an answer (``Created``) is looked up at the venue; when its batch is closed, the seal on L1
-        decides. What is still ``Created`` then has not reached the venue: :meth:`commit` under the same name sends it.
-
-        :raises InputError: ``unknown_order``: the store has no order of this name.
-        """
-        self._demand_account()
-        assert self._book is not None
-        assert self._agent is not None
-        handle = self._book.order(client_order_id)
-        if handle is None:
-            raise InputError(
-                f"the store has no order {client_order_id!r}", code="unknown_order", field="client_order_id"
-            )
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._agent.look_up(handle)
-        return handle
-
-    async def _prepared(self, orders: Sequence[Instruction], check_balance: bool) -> tuple[Bundle, list[str]]:
-        """The bundle, checked against the rules and the balance; warnings in words."""
-        if any(getattr(order, "slippage", None) is not None for order in orders):
-            self.venue = await asyncio.to_thread(self._chain.venue)
-        bundle = Bundle.of(self.venue, orders)
-        if not check_balance or self._audit is None:
-            return bundle, []
-        available = await self._audit.available()
-        bundle.check_funds(self.venue, available)
-        fee = self.venue.asset(self.venue.fee_asset)
-        if available.get(fee.index, 0) >= self.venue.miss_fee:
-            return bundle, []
-        least = fee.tokens(self.venue.miss_fee)
-        warning = f"less than the miss fee of {least} {fee.symbol}: orders will be dropped, withdrawals not"
-        log.warning(warning)
-        return bundle, [warning]

@@ -12,7 +12,8 @@ from matching.admission import EntryKind
 from orderbook.wire import BatchStatus, Fill
 
 from .errors import StateError
-from .store import BatchRecord, Store
+from .records import BatchRecord
+from .store import Store
 from .venue import Venue
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
+from .records import CommitmentRecord
 from .signers import Signer
 from .states import Cancelled, Expired
-from .store import CommitmentRecord, Store
+from .store import Store
 from .tracking import NEXT_BATCH, refused
 from .typed import Messages
 from .venue import Venue
