@@ -66,6 +66,7 @@ def open_store(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA cache_size = -512")  # kilobytes: many accounts in one process, each reads little
         if database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check failed")
         database.executescript("BEGIN;" + _TABLES + "COMMIT;")
