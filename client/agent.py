@@ -19,8 +19,8 @@ from .handles import OrderHandle
 from .inquiry import Inquiry
 from .opening import Opening
 from .outcome import Outcome
+from .records import BatchRecord
 from .states import Created
-from .store import BatchRecord
 from .work import LONGEST_PAUSE, REQUEST_SECONDS, Work
 
 __all__ = ["RevealAgent"]

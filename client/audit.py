@@ -16,7 +16,8 @@ from .chain import Chain, Progress
 from .checks import check_balances, check_change
 from .errors import BrokenPromiseError, StateError
 from .link import Link
-from .store import Snapshot, Store
+from .records import Snapshot
+from .store import Store
 from .venue import Venue
 
 __all__ = ["Audit", "Balance"]

@@ -10,8 +10,9 @@ from orderbook.wire import Receipt
 from .errors import InputError
 from .handles import Commitment, OrderHandle
 from .orders import Bundle
+from .records import BatchRecord, CommitmentRecord
 from .states import Cancelled, Committed, Expired, OrderState, Rejected
-from .store import BatchRecord, CommitmentRecord, Store
+from .store import Store
 from .tracking import advance, restored
 
 __all__ = ["Book", "acceptable"]

@@ -13,46 +13,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
-from commitments.types import KEY_DEPTH, Digest
-from orderbook.wire import SCHEMA, BatchStatus, Hello, Login, Message
+from orderbook.wire import Hello, Login, Message
 
-from .access import MakerAccess
 from .agent import RevealAgent
-from .audit import Audit, Balance
+from .audit import Audit
 from .book import Book
 from .chain import Chain
-from .deadlines import Countdown, Deadline
-from .dialing import Dial, websocket
-from .errors import InputError, SealbookError, StateError, VenueMismatchError
+from .deadlines import Countdown
+from .dialing import Dial, security, websocket
+from .errors import InputError, StateError
 from .evm import EvmChain
 from .feed import Feed
 from .funds import Funds
-from .handles import Commitment, OrderHandle
+from .greeting import check_hello, login
+from .handles import OrderHandle
 from .keeper import EvidenceKeeper
-from .keys import KeyRing, Keys, Progress
+from .keys import KeyRing, Keys
 from .link import Link
-from .orders import Bundle, Instruction, withdrawal
-from .placing import Desk, open_batch
+from .ordering import Ordering
+from .placing import Desk
 from .proofs import ProofChecker, ProofWatch
+from .records import BatchRecord
 from .signers import LocalSigner, Signer, signer_of
-from .store import BatchRecord, Store
-from .typed import Messages
-from .venue import Number, Venue
+from .store import Store
 from .work import Work
 
 __all__ = ["Client"]
 
 log = logging.getLogger("sealbook.client")
+LEAST_KEPT: Final = 100
+"""Settled batches that a store keeps at the least: what a repetition after a crash may ask for."""
 
 
-class Client(MakerAccess):
+class Client(Ordering):
     """Made by :meth:`connect`; may be used from several tasks of one event loop."""
 
     def __init__(
@@ -67,17 +70,14 @@ class Client(MakerAccess):
         dial: Dial = websocket,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.venue: Venue = chain.venue()
-        """Markets, assets and parameters, from L1."""
+        self.venue = chain.venue()
         self.account = 0
-        """Account number; 0 before :meth:`register`."""
         self._chain = chain
         self._keys = keys
         self._store = store
         self._poll_seconds = poll_seconds
         self._signer = LocalSigner(keys.commit_key) if commit_signer is None else commit_signer
-        self._messages = Messages(self.venue.chain_id, self.venue.contract)
-        self._link = Link(url, self._check_hello, self._login, self._pushed, self._opened, self._closed, dial)
+        self._link = Link(url, self._greeted, self._login, self._pushed, self._opened, self._closed, dial)
         self.streams = Feed(
             self.venue, self._link, self._hint, self._live_orders, lambda: self.deadlines, self.balances
         )
@@ -96,6 +96,7 @@ class Client(MakerAccess):
         self._book: Book | None = None
         self._desk: Desk | None = None
         self._take_over = take_over
+        self._keep_batches: int | None = None
 
     def __repr__(self) -> str:
         return f"Client(account={self.account}, venue={self.venue.contract})"
@@ -118,10 +119,12 @@ class Client(MakerAccess):
         within: float = 30.0,
         take_over: bool = False,
         check_proofs: bool = True,
+        tls: ssl.SSLContext | None = None,
+        keep_batches: int | None = None,
     ) -> AsyncIterator[Client]:
         """Connect to a venue and to L1, check that they belong together, and run the reveal agent until the exit.
 
-        :param url: the venue's WebSocket address.
+        :param url: the venue's WebSocket address, ``ws://`` or ``wss://``.
         :param rpc: an L1 endpoint of the caller's own choice: what the venue says is checked against it.
         :param contract: address of the exchange contract.
         :param keys: seed and commit key.
@@ -134,16 +137,26 @@ class Client(MakerAccess):
             store, or another process): the one with the highest client sequence counts.
         :param check_proofs: verify the proof of every own settlement, in the background (a second or two of one core);
             :attr:`proofs` has the verdicts.
+        :param tls: for ``wss://``: which certificates are trusted, where the system's are not enough.
+        :param keep_batches: forget settled batches that are older than so many, with their receipts, history and names;
+            by default all are kept, and the store grows with them.
         :raises SealbookError: whichever part does not fit.
         """
-        signer = None if account is None else signer_of(account)
+        if keep_batches is not None and keep_batches < LEAST_KEPT:
+            raise InputError(f"keep_batches: {keep_batches} is less than {LEAST_KEPT}", field="keep_batches")
+        security(url, tls)
+        signer, path = None if account is None else signer_of(account), Path(store)
         chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)
-        client = await asyncio.to_thread(
-            cls._open, url, chain, keys, Path(store), poll_seconds, commit_signer, take_over
-        )
+        checker = None
         if check_proofs:
-            folder = Path(store).with_name(Path(store).name + ".evidence")
-            client.proofs.checker = await asyncio.to_thread(cls._proof_checker, rpc, contract, profile, folder)
+            folder = path.with_name(path.name + ".evidence")
+            checker = await asyncio.to_thread(cls._proof_checker, rpc, contract, profile, folder)
+        dial = functools.partial(websocket, tls=tls)
+        client = await asyncio.to_thread(
+            cls._open, url, chain, keys, path, poll_seconds, commit_signer, take_over, dial
+        )
+        client.proofs.checker = checker
+        client._keep_batches = keep_batches
         async with client.running(account_number, within):
             yield client
 
@@ -171,10 +184,11 @@ class Client(MakerAccess):
         poll_seconds: float,
         commit_signer: Signer | None,
         take_over: bool,
+        dial: Dial,
     ) -> Client:
         store = Store(path)
         try:
-            return cls(url, chain, keys, store, poll_seconds, commit_signer, take_over)
+            return cls(url, chain, keys, store, poll_seconds, commit_signer, take_over, dial)
         except BaseException:
             store.close()
             raise
@@ -233,8 +247,11 @@ class Client(MakerAccess):
     def _batch_changed(self, record: BatchRecord) -> None:
         assert self._book is not None
         self._book.changed(record)
-        if record.phase == "settled":
-            self.proofs.settled(record.batch)
+        if record.phase != "settled":
+            return
+        self.proofs.settled(record.batch)
+        if self._keep_batches is not None:
+            self._store.prune(record.batch - self._keep_batches)
 
     async def _stop(self) -> None:
         if self._quotes is not None:
@@ -252,25 +269,11 @@ class Client(MakerAccess):
 
     # ------------------------------------------------------------------------------------------ session
 
-    def _check_hello(self, hello: Hello) -> None:
-        """What the peer says of itself is what L1 and the caller say."""
-        if hello.schema != SCHEMA:
-            raise VenueMismatchError(f"the venue speaks schema {hello.schema}, not {SCHEMA}", field="schema")
-        facts = (
-            ("chain_id", hello.chain_id, self.venue.chain_id),
-            ("contract", hello.contract.lower(), self.venue.contract.lower()),
-            ("venue", hello.venue, self.venue.number),
-            ("operator", hello.operator.lower(), self.venue.operator.lower()),
-        )
-        for field, said, expected in facts:
-            if said != expected:
-                raise VenueMismatchError(f"{field}: the venue says {said}, L1 says {expected}", field=field)
+    def _greeted(self, hello: Hello) -> None:
+        check_hello(self.venue, hello)
 
     async def _login(self, hello: Hello) -> Login | None:
-        if not self.account:
-            return None
-        message = self._messages.session(self.account, bytes.fromhex(hello.challenge[2:]))
-        return Login(id=0, account=self.account, signature="0x" + (await self._signer.sign_message(message)).hex())
+        return await login(self.venue, self.account, self._signer, hello) if self.account else None
 
     def _pushed(self, message: Message) -> None:
         self.streams.take(message)
@@ -287,187 +290,3 @@ class Client(MakerAccess):
 
     def _live_orders(self) -> tuple[OrderHandle, ...]:
         return tuple(order for made in self.commitments for order in made)
-
-    # ------------------------------------------------------------------------------------------ L1
-
-    async def register(self, *, log_size: int = KEY_DEPTH, progress: Progress | None = None) -> int:
-        """Open an account on L1 for the L1 key, with a key tree over 2^``log_size`` batches from now on; its number.
-
-        Does nothing if there is one. ``progress`` is called with the finished fraction of the key tree.
-        """
-        if self.account:
-            return self.account
-        address = self._chain.address
-        if address is None:
-            raise StateError("registering needs the L1 key", code="no_l1_key", field="account")
-        root = await self._new_tree(log_size, progress)
-        await asyncio.to_thread(self._chain.register, root, self._signer.address)
-        number = await asyncio.to_thread(self._chain.account_of, address)
-        await self._enter(number, 60.0)
-        return number
-
-    async def rekey(self, *, log_size: int = KEY_DEPTH, progress: Progress | None = None) -> str:
-        """Replace the key tree, from the open batch on; the transaction's hash.
-
-        :raises StateError: ``commitment_open`` while a commitment waits for its reveal.
-        """
-        async with self._demand_desk().lock:
-            if any(record.phase in ("open", "sealed") for record in self._store.pending()):
-                raise StateError(
-                    "a commitment is open",
-                    code="commitment_open",
-                    retryable=True,
-                    advice="wait for its reveal",
-                )
-            return await asyncio.to_thread(self._chain.rekey, await self._new_tree(log_size, progress))
-
-    async def _new_tree(self, log_size: int, progress: Progress | None) -> Digest:
-        first = (await asyncio.to_thread(self._chain.progress)).sealed
-        tree = await asyncio.to_thread(self._ring.open, first, log_size, progress)
-        self._store.add_key_tree(first, log_size)
-        return tree.root
-
-    async def deposit(self, asset: int | str, amount: Number) -> str:
-        """Deposit on L1 (approving the token first); the transaction's hash. Counts from the next sealed
-        batch on.
-        """
-        self._demand_account()
-        return await self._funds.deposit(asset, amount)
-
-    async def claim(self, epoch: int | None = None) -> tuple[str, ...]:
-        """Claim the account's withdrawals of a settled epoch, or of all epochs; the transactions' hashes."""
-        return await self._funds.claim(self._demand_account(), epoch)
-
-    async def balances(self) -> dict[str, Balance]:
-        """Balances by asset symbol, proven under the state root that L1 holds."""
-        self._demand_account()
-        assert self._audit is not None
-        return await self._audit.balances()
-
-    def _demand_account(self) -> int:
-        if not self.account:
-            raise StateError("no account", code="not_registered", field="account", advice="call register() first")
-        return self.account
-
-    # ------------------------------------------------------------------------------------------ commitments
-
-    @property
-    def commitments(self) -> tuple[Commitment, ...]:
-        """Commitments that are not at their end, also those that an earlier run of the program made."""
-        return () if self._book is None else self._book.commitments
-
-    @property
-    def evidence(self) -> tuple[Path, ...]:
-        """Files that show broken promises of the venue, for ``sealbook evidence``; also those of earlier runs."""
-        return () if self._keeper is None else self._keeper.files
-
-    @property
-    def problems(self) -> dict[int, SealbookError]:
-        """What went wrong last in batches on their way, by batch."""
-        return {} if self._agent is None else dict(self._agent.problems)
-
-    @property
-    def deadlines(self) -> tuple[Deadline, ...]:
-        """Sealed commitments that wait for their reveal, the nearest first; as a stream: ``streams.deadlines()``."""
-        return self._countdown.deadlines
-
-    async def open_batch(self) -> BatchStatus:
-        """The batch that collects commitments now."""
-        return await open_batch(self._link)
-
-    async def commit(
-        self,
-        orders: Sequence[Instruction],
-        *,
-        check_balance: bool = True,
-        valid_for_batch: int | None = None,
-        within: float = 60.0,
-    ) -> Commitment:
-        """Commit orders and withdrawals for the open batch (or the next, if it closes meanwhile).
-
-        With ``valid_for_batch``: for that batch or for none. Orders with a ``client_order_id`` are committed once: a
-        repetition gives the handles of the first time, and sends what was not answered again.
-
-        :raises InputError: an order that is not possible; nothing was sent.
-        :raises StateError: ``batch_over``, ``batch_not_open``: another batch than ``valid_for_batch`` is open.
-        :raises StateError: ``commitment_open``: the batch holds a commitment already.
-        :raises NoReplyError: the outcome is not known; the handle is in :attr:`commitments`.
-        """
-        desk = self._demand_desk()
-        bundle, warnings = await self._prepared(orders, check_balance)
-        return await desk.place(bundle, warnings, within, desk.demand_vacant, valid_for_batch)
-
-    async def replace(
-        self,
-        orders: Sequence[Instruction],
-        *,
-        check_balance: bool = True,
-        valid_for_batch: int | None = None,
-        within: float = 60.0,
-    ) -> Commitment:
-        """Put these orders in the place of the open batch's commitment, if there is one: all of it, at once."""
-        desk = self._demand_desk()
-        bundle, warnings = await self._prepared(orders, check_balance)
-        return await desk.place(bundle, warnings, within, lambda batch: None, valid_for_batch)
-
-    async def quote(self, ladder: Sequence[Instruction], *, within: float = 60.0) -> Commitment:
-        """A market maker's whole ladder over all markets, as one commitment for the open batch; call it every batch.
-
-        Balances are not checked: what does not fit is dropped by the venue, entry by entry.
-        """
-        return await self.replace(ladder, check_balance=False, within=within)
-
-    async def withdraw(self, asset: int | str, amount: Number, *, within: float = 60.0) -> OrderHandle:
-        """Commit a withdrawal alone; put it among the orders of :meth:`commit` to trade in the same batch."""
-        (handle,) = await self.commit([withdrawal(asset, amount)], within=within)
-        return handle
-
-    async def cancel(self, *, within: float = 30.0) -> None:
-        """Take back the open batch's commitment.
-
-        :raises StateError: ``no_commitment`` if there is none, or it is sealed.
-        """
-        await self._demand_desk().cancel(within)
-
-    async def resolve(self, client_order_id: str, *, within: float = 30.0) -> OrderHandle:
-        """What became of an order, also after a crash or a lost connection: its handle, as up to date as can be.
-
-        An order without an answer (``Created``) is looked up at the venue; when its batch is closed, the seal on L1
-        decides. What is still ``Created`` then has not reached the venue: :meth:`commit` under the same name sends it.
-
-        :raises InputError: ``unknown_order``: the store has no order of this name.
-        """
-        self._demand_account()
-        assert self._book is not None
-        assert self._agent is not None
-        handle = self._book.order(client_order_id)
-        if handle is None:
-            raise InputError(
-                f"the store has no order {client_order_id!r}", code="unknown_order", field="client_order_id"
-            )
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._agent.look_up(handle)
-        return handle
-
-    async def _prepared(self, orders: Sequence[Instruction], check_balance: bool) -> tuple[Bundle, list[str]]:
-        """The bundle, checked against the rules and the balance; warnings in words."""
-        if any(getattr(order, "slippage", None) is not None for order in orders):
-            self.venue = await asyncio.to_thread(self._chain.venue)
-        bundle = Bundle.of(self.venue, orders)
-        if not check_balance or self._audit is None:
-            return bundle, []
-        available = await self._audit.available()
-        bundle.check_funds(self.venue, available)
-        fee = self.venue.asset(self.venue.fee_asset)
-        if available.get(fee.index, 0) >= self.venue.miss_fee:
-            return bundle, []
-        least = fee.tokens(self.venue.miss_fee)
-        warning = f"less than the miss fee of {least} {fee.symbol}: orders will be dropped, withdrawals not"
-        log.warning(warning)
-        return bundle, [warning]
-
-    def _demand_desk(self) -> Desk:
-        self._demand_account()
-        assert self._desk is not None
-        return self._desk

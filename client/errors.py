@@ -166,7 +166,9 @@ class EvidenceError(SealbookError):
     """A file that is no evidence, or cannot be read; ``field`` names the place."""
 
     default_code = "evidence"
-    default_advice = "give a file of a store's .evidence folder, as it was written"
+    default_advice = (
+        "give a file of a store's .evidence folder, as it was written (settlement-*.json there: `sealbook verify`)"
+    )
 
 
 class StoreError(SealbookError):

@@ -15,7 +15,7 @@ from .inventory import Inventory, MakerFill, fill_of
 from .standing import settled_or_cleared
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .trading import Trading
 
 __all__ = ["FillCallback", "FillWatch", "InventoryCallback"]
 
@@ -27,7 +27,7 @@ InventoryCallback: TypeAlias = Callable[[Inventory], Awaitable[None] | None]
 class FillWatch:
     """Watches commitments of the accounts of ``clients``; ``cleared`` is called when one has its outcome."""
 
-    def __init__(self, clients: Sequence[Client], cleared: Callable[[], None]) -> None:
+    def __init__(self, clients: Sequence[Trading], cleared: Callable[[], None]) -> None:
         self._clients = tuple(clients)
         self._cleared = cleared
         self.on_fill: list[FillCallback] = []

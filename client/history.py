@@ -12,7 +12,8 @@ from matching.admission import EntryKind
 from orderbook.wire import BatchStatus, Fill
 
 from .errors import StateError
-from .store import BatchRecord, Store
+from .records import BatchRecord
+from .store import Store
 from .venue import Venue
 
 if TYPE_CHECKING:
@@ -101,17 +102,17 @@ class History(Sequence[R], Generic[R]):
         return pandas.DataFrame({field.name: column(field.name) for field in fields(self._kind)})
 
 
-def order_rows(venue: Venue, store: Store) -> History[OrderRow]:
-    """Own orders with an outcome, from the store."""
+def order_rows(venue: Venue, store: Store, records: Sequence[BatchRecord]) -> list[OrderRow]:
+    """Own orders with an outcome, of these batches of the store."""
     rows = []
-    for record in store.records():
+    for record in records:
         message = next((m for m in store.commitments(record.batch) if m.sequence == record.sequence), None)
         if record.result is None or message is None:
             continue
         for fill in record.result.fills:
             name = message.names[fill.position] if fill.position < len(message.names) else ""
             rows.append(_order_row(venue, record, fill, name))
-    return History(OrderRow, rows)
+    return rows
 
 
 def _order_row(venue: Venue, record: BatchRecord, fill: Fill, name: str) -> OrderRow:

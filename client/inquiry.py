@@ -9,7 +9,7 @@ from orderbook.wire import GetReceipt, Receipt, digest_of, hex_digest
 
 from .checks import check_receipt
 from .errors import BrokenPromiseError, StateError, VenueRefusedError
-from .store import BatchRecord
+from .records import BatchRecord
 from .work import LOOK_UP_SECONDS, Work
 
 __all__ = ["Inquiry"]

@@ -15,7 +15,8 @@ from orderbook.wire import Receipt, digest_of, hex_digest
 from .chain import Chain, SealedBatch
 from .checks import LeafPlace
 from .evidence import Acknowledged, AnyEvidence, DoubleReceipt, LeftOut, Scene, SignedReceipt, WrongPath, encode, judge
-from .store import BatchRecord, CommitmentRecord, Store
+from .records import BatchRecord, CommitmentRecord
+from .store import Store
 from .venue import Venue
 
 __all__ = ["EvidenceKeeper"]

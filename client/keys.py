@@ -71,6 +71,14 @@ class Keys:
         return cls(entropy(32), entropy(32))
 
     @classmethod
+    def at(cls, path: str | Path, password: str | None = None) -> Keys:
+        """The keys in a file, which is made if it is not there: for programs that are started again and again.
+
+        :raises KeyFileError: the file cannot be read, or not be made.
+        """
+        return cls.load(path, password) if Path(path).exists() else cls.create(path, password)
+
+    @classmethod
     def create(cls, path: str | Path, password: str | None = None) -> Keys:
         """Fresh secrets, saved in a new file (mode 0600), encrypted if there is a password.
 

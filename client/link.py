@@ -203,6 +203,9 @@ class Link:
             except (OSError, WebSocketException, TimeoutError, WireError) as error:
                 self._cause = f"; last seen: {type(error).__name__}: {error}"[:300]
                 log.info("venue %s: %s", self.url, type(error).__name__)
+            except Exception as error:  # a fault of the SDK itself may not leave everybody waiting for ever
+                self._cause = f"; last seen: {type(error).__name__}: {error}"[:300]
+                log.error("venue %s", self.url, exc_info=error)
             failures = 0 if self._ready.is_set() else failures + 1
             self._lost()
             if self._failure is not None:

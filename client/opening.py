@@ -25,7 +25,7 @@ from .checks import (
 )
 from .errors import BrokenPromiseError, KeyFileError, LinkError, StoreError, VenueRefusedError
 from .inquiry import Inquiry
-from .store import BatchRecord, CommitmentRecord
+from .records import BatchRecord, CommitmentRecord
 from .work import Work
 
 __all__ = ["Opening", "without_leaf"]

@@ -12,7 +12,7 @@ from .book import acceptable
 from .checks import check_result
 from .errors import BrokenPromiseError, VenueRefusedError
 from .opening import without_leaf
-from .store import BatchRecord
+from .records import BatchRecord
 from .work import REQUEST_SECONDS, Work
 
 __all__ = ["Outcome"]

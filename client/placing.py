@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -23,9 +23,10 @@ from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
 from .orders import Bundle
+from .records import CommitmentRecord
 from .signers import Signer
 from .states import Cancelled, Expired
-from .store import CommitmentRecord, Store
+from .store import Store
 from .tracking import NEXT_BATCH, refused
 from .typed import Messages
 from .venue import Venue
@@ -76,28 +77,22 @@ class Desk:
         self._lease: Lease | None = None
         self.lock = asyncio.Lock()
 
-    def demand_vacant(self, batch: int) -> None:
-        """:raises StateError: ``commitment_open``: the batch holds a commitment of this account."""
-        if self._standing(batch):
-            raise StateError(
-                f"batch {batch} holds a commitment",
-                code="commitment_open",
-                advice="use replace() or cancel()",
-            )
-
     async def place(
         self,
         bundle: Bundle,
         warnings: Sequence[str],
         within: float,
-        demand: Callable[[int], None],
+        replace: bool,
         only: int | None = None,
     ) -> Commitment:
         """Commit a bundle for the open batch, or for the next one if that closes meanwhile (not with ``only``: then for
         that batch or for none).
 
-        ``demand`` may refuse a batch. Raises NoReplyError with the message kept in the store if the outcome is not
-        known. Orders that were placed before under the same names are not placed again.
+        Orders that were placed before under the same names are not placed again.
+
+        :raises StateError: ``commitment_open``: the batch holds a commitment of this account, and it is not to
+            ``replace`` that.
+        :raises NoReplyError: the outcome is not known; the message is kept in the store.
         """
         deadline = asyncio.get_running_loop().time() + within
         async with self.lock:
@@ -109,7 +104,12 @@ class Desk:
                 batch = await self._open(deadline)
                 if only is not None and batch != only:
                     raise _not_that_batch(only, batch)
-                demand(batch)
+                if not replace and self._standing(batch):
+                    raise StateError(
+                        f"batch {batch} holds a commitment",
+                        code="commitment_open",
+                        advice="use replace() or cancel()",
+                    )
                 made = await self._attempt(bundle, names, warnings, batch, deadline, only)
                 if made is not None:
                     return made

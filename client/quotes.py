@@ -14,68 +14,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from .allocation import Share, allocate
-from .errors import InputError, SealbookError, StateError
+from .errors import InputError, SealbookError
 from .fillwatch import FillCallback, FillWatch, InventoryCallback
-from .handles import Commitment, OrderHandle
 from .inventory import Inventory, QuoteTick
+from .ladder import CLIENT_CLOSED, LadderDesk, QuoteResult
 from .orders import Instruction
 from .standing import StandingLadder, StandingOrder
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .trading import Trading
 
 __all__ = ["QuoteResult", "Quotes"]
 
 log = logging.getLogger("sealbook.quotes")
 _SECOND: Final = 1.0
-_CLOSED: Final = "client_closed"
-_SEALED: Final = ("no_commitment", "wrong_phase")
-_BATCH_OVER: Final = ("batch_over", "batch_not_open")
-
-
-@dataclass(frozen=True, slots=True)
-class QuoteResult:
-    """What became of one ladder, item by item. ``orders``: handles in the ladder's order, None where its account's
-    commitment failed; ``errors``: why, by account. ``commitments``: by account."""
-
-    batch: int
-    orders: tuple[OrderHandle | None, ...]
-    commitments: Mapping[int, Commitment]
-    errors: Mapping[int, SealbookError]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the whole ladder is committed."""
-        return not self.errors
 
 
 class Quotes:
-    """One maker over the accounts of ``clients``, all at one venue.
+    """One maker over the accounts of ``clients``, all at one venue: clients of this process, or of agents.
 
     ``lease``: seconds after which the venue takes quotes out of the open batch when it hears nothing from this program
     any more; None: they stay. Use it as a context, or call :meth:`close`.
     """
 
-    def __init__(self, clients: Sequence[Client], *, lease: float | None = None) -> None:
-        if not clients or len({id(client) for client in clients}) != len(clients):
+    def __init__(self, clients: Sequence[Trading], *, lease: float | None = None) -> None:
+        numbers = [client.account for client in clients if client.account]
+        if not clients or len({id(c) for c in clients}) != len(clients) or len(set(numbers)) != len(numbers):
             raise InputError("a maker needs one or more different accounts", field="clients")
         if len({(c.venue.chain_id, c.venue.contract.lower()) for c in clients}) != 1:
             raise InputError("the accounts are at different venues", field="clients")
         self.clients = tuple(clients)
-        self._lease = lease
         self._standing: StandingLadder | None = None
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
-        self._leasing: asyncio.Task[None] | None = None
         self._fills = FillWatch(self.clients, self._wake.set)
+        self._desk = LadderDesk(self.clients, lease, self._fills.watch)
 
     async def __aenter__(self) -> Quotes:
         return self
@@ -87,11 +66,11 @@ class Quotes:
 
     async def close(self) -> None:
         """Stop keeping quotes. Those in the open batch stay there: until their lease is over, if they have one."""
-        tasks = [task for task in (self._keeping, self._leasing) if task is not None]
-        self._keeping = self._leasing = self._standing = None
-        for task in tasks:
+        task, self._keeping, self._standing = self._keeping, None, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
+        await self._desk.close()
         await self._fills.close()
 
     # ------------------------------------------------------------------------------------------ callbacks
@@ -154,7 +133,7 @@ class Quotes:
         async with self._lock:
             self._standing = standing
             if standing is None:
-                return await self._commit(ladder, valid_for_batch, within)
+                return await self._desk.commit(ladder, valid_for_batch, within)
             result = await self._commit_standing(standing, within)
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.create_task(self._keep())
@@ -165,80 +144,12 @@ class Quotes:
         """Take all quotes back: out of the open batch, and what stands for later ones. None at all is no error."""
         async with self._lock:
             self._standing = None
-            await asyncio.gather(*(self._withdraw(client, within) for client in self.clients))
+            await self._desk.withdraw(within)
 
     @property
     def standing(self) -> tuple[StandingOrder, ...]:
         """Orders that stand beyond the open batch, with what is filled of each."""
         return () if self._standing is None else tuple(self._standing.orders)
-
-    async def _commit(self, ladder: Sequence[Instruction], only: int | None, within: float) -> QuoteResult:
-        deadline = asyncio.get_running_loop().time() + within
-        while True:
-            batch = (await self.clients[0].open_batch()).batch if only is None else only
-            result = await self._commit_in(ladder, batch, within)
-            late = [e for e in result.errors.values() if isinstance(e, StateError) and e.code in _BATCH_OVER]
-            if late and only is None and asyncio.get_running_loop().time() < deadline:
-                continue  # the batch closed on the way: the whole ladder is for the next one
-            if not result.commitments and result.errors:
-                raise next(iter(result.errors.values()))
-            return result
-
-    async def _commit_in(self, ladder: Sequence[Instruction], batch: int, within: float) -> QuoteResult:
-        funds = [await client.available_units() for client in self.clients]
-        shares = allocate(self.clients[0].venue, ladder, funds)
-        outcomes = await asyncio.gather(
-            *(
-                self._commit_share(client, share, ladder, batch, within)
-                for client, share in zip(self.clients, shares, strict=True)
-            )
-        )
-        orders: list[OrderHandle | None] = [None] * len(ladder)
-        commitments: dict[int, Commitment] = {}
-        errors: dict[int, SealbookError] = {}
-        for client, share, outcome in zip(self.clients, shares, outcomes, strict=True):
-            if isinstance(outcome, SealbookError):
-                errors[client.account] = outcome
-            elif outcome is not None:
-                commitments[client.account] = outcome
-                for place, handle in zip(share.places, outcome, strict=True):
-                    orders[place] = handle
-        if commitments:
-            self._fills.watch(batch, commitments)
-        if self._lease is not None and self._leasing is None:
-            self._leasing = asyncio.create_task(self._renew(self._lease))
-        return QuoteResult(batch, tuple(orders), commitments, errors)
-
-    async def _commit_share(
-        self, client: Client, share: Share, ladder: Sequence[Instruction], batch: int, within: float
-    ) -> Commitment | SealbookError | None:
-        """One account's part; an account without a part takes back what it has in the batch."""
-        try:
-            if not share.places:
-                await self._withdraw(client, within)
-                return None
-            part = [ladder[place] for place in share.places]
-            made = await client.replace(part, check_balance=False, valid_for_batch=batch, within=within)
-        except SealbookError as error:
-            return error
-        if self._lease is not None:
-            await self._take_lease(client, self._lease, within)
-        return made
-
-    async def _take_lease(self, client: Client, seconds: float, within: float) -> None:
-        """Lease the commitment that was just made. Without the lease it still stands, so its failure is no failure."""
-        try:
-            await client.lease(seconds, within=within)
-        except SealbookError as error:
-            if error.code not in _SEALED:  # sealed meanwhile: there is nothing left to take back
-                log.warning("lease of account %d: %s", client.account, error, extra={"code": error.code})
-
-    async def _withdraw(self, client: Client, within: float) -> None:
-        try:
-            await client.cancel(within=within)
-        except StateError as error:
-            if error.code != "no_commitment":
-                raise
 
     # ------------------------------------------------------------------------------------------ standing
 
@@ -248,7 +159,7 @@ class Quotes:
         orders, ladder = standing.due(batch)
         if not ladder:
             return QuoteResult(batch, (), {}, {})
-        result = await self._commit(ladder, None, within)
+        result = await self._desk.commit(ladder, None, within)
         for order, handle in zip(orders, result.orders, strict=True):
             if handle is not None:
                 order.committed.append(handle)
@@ -276,9 +187,11 @@ class Quotes:
                         if standing is self._standing:
                             await self._commit_standing(standing, 30.0)
             except SealbookError as error:
-                if error.code == _CLOSED:
+                if error.code == CLIENT_CLOSED:
                     return
                 log.warning("quotes: %s", error, extra={"code": error.code})
+                if error.retryable:
+                    batch = None  # not committed yet: try again in the same batch
                 await asyncio.sleep(_SECOND)
 
     async def _next_or_woken(self, batch: int | None) -> int:
@@ -299,17 +212,3 @@ class Quotes:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
         return (await self.clients[0].open_batch()).batch
-
-    # ------------------------------------------------------------------------------------------ lease
-
-    async def _renew(self, seconds: float) -> None:
-        """Tell the venue three times per lease that this program is there."""
-        while True:
-            await asyncio.sleep(seconds / 3)
-            for client in self.clients:
-                try:
-                    await client.renew_lease(within=seconds / 3)
-                except SealbookError as error:
-                    if error.code == _CLOSED:
-                        return
-                    log.warning("lease of account %d: %s", client.account, error, extra={"code": error.code})

@@ -9,92 +9,26 @@ from the same account.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from commitments.types import Digest
-from orderbook.wire import Entry, Result
+from orderbook.wire import Result
 
 from .errors import StoreError
+from .records import BatchRecord, CommitmentRecord, Phase, Snapshot
+from .storefile import lock_store, open_store
 
 __all__ = ["BatchRecord", "CommitmentRecord", "Phase", "Snapshot", "Store"]
 
 SCHEMA: Final = 1
 _T = TypeVar("_T")
-Phase: TypeAlias = Literal["open", "sealed", "revealed", "cleared", "proven", "settled", "missed", "void"]
-"""Of a batch: ``void``: the sealed batch holds no leaf of ours; ``missed``: the deadline passed without a
-reveal.
-"""
-
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS commitments
-    (batch INTEGER, sequence INTEGER, record BLOB NOT NULL, PRIMARY KEY (batch, sequence)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (batch INTEGER PRIMARY KEY, done INTEGER NOT NULL, record BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS orders
-    (name TEXT PRIMARY KEY, batch INTEGER NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-
-class CommitmentRecord(Struct, frozen=True, kw_only=True):
-    """One commit, replace or cancel message (cancel: commitment zero, no entries). ``names``: the client order id of
-    each entry. ``status``: ``sent`` until the venue answered, then ``receipted`` or ``refused``; ``leased``: a cancel
-    that the venue holds back."""
-
-    batch: int
-    sequence: int
-    commitment: Digest
-    salt: tuple[int, int, int]
-    entries: tuple[Entry, ...]
-    signature: bytes
-    status: Literal["sent", "receipted", "refused", "leased"] = "sent"
-    receipt: bytes = b""
-    refusal: str = ""
-    names: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"CommitmentRecord(batch={self.batch}, sequence={self.sequence}, status={self.status!r})"
-
-
-class BatchRecord(Struct, frozen=True, kw_only=True):
-    """What is known of one batch in which the account committed. ``sequence``: of the sealed commitment."""
-
-    batch: int
-    phase: Phase = "open"
-    sequence: int = 0
-    index: int = 0
-    siblings: tuple[Digest, ...] = ()
-    seal_block: int = 0
-    sent: bool = False
-    """Whether the reveal may have left the machine."""
-    acknowledgement: bytes = b""
-    refusal: str = ""
-    reason: str = ""
-    result: Result | None = None
-    epoch: tuple[int, int] | None = None
-    """First and last batch of the epoch that proves this one."""
-    transaction: str = ""
-    verified: bool = False
-
-    def __repr__(self) -> str:
-        return f"BatchRecord(batch={self.batch}, phase={self.phase!r}, reason={self.reason!r})"
-
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """Balances (asset, units) that were proven under the state root after ``settled_batches`` batches."""
-
-    settled_batches: int
-    queue_settled: int
-    balances: tuple[tuple[int, int], ...]
 
 
 class _Identity(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,9 +45,9 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = _lock(path)
+        self._lock = lock_store(path)
         try:
-            self._database = _open(path)
+            self._database = open_store(path)
         except BaseException:
             os.close(self._lock)
             raise
@@ -206,17 +140,25 @@ class Store:
         rows = self._rows("SELECT record FROM batches WHERE done = 0 ORDER BY batch")
         return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
-    def records(self) -> tuple[BatchRecord, ...]:
-        """All batches in which the account committed, oldest first."""
-        return tuple(
-            _decode(row[0], BatchRecord, self.path) for row in self._rows("SELECT record FROM batches ORDER BY batch")
-        )
+    def records(self, first: int = 0, most: int = -1) -> tuple[BatchRecord, ...]:
+        """Batches in which the account committed, oldest first: all, or ``most`` of them from number ``first`` on."""
+        rows = self._rows("SELECT record FROM batches WHERE batch >= ? ORDER BY batch LIMIT ?", (first, most))
+        return tuple(_decode(row[0], BatchRecord, self.path) for row in rows)
 
     def results(self, first: int, end: int) -> tuple[Result, ...]:
         """Own results of the batches from ``first`` up to, not with, ``end``."""
         rows = self._rows("SELECT record FROM batches WHERE batch >= ? AND batch < ? ORDER BY batch", (first, end))
         records = [_decode(row[0], BatchRecord, self.path) for row in rows]
         return tuple(record.result for record in records if record.result is not None)
+
+    def prune(self, before: int) -> None:
+        """Forget batches with a number below ``before`` that are at their end, with their orders and receipts."""
+        with self._writing():
+            self._database.execute("DELETE FROM batches WHERE done = 1 AND batch < ?", (before,))
+            for table in ("commitments", "orders"):
+                self._database.execute(
+                    f"DELETE FROM {table} WHERE batch < ? AND batch NOT IN (SELECT batch FROM batches)", (before,)
+                )
 
     def _save_batch(self, record: BatchRecord) -> None:
         done = record.phase in ("settled", "void")
@@ -281,51 +223,3 @@ def _decode(data: bytes, kind: type[_T], path: Path) -> _T:
         return msgspec.msgpack.decode(data, type=kind)
     except msgspec.DecodeError:
         raise StoreError(f"the store {path} holds a record that is no {kind.__name__}", field="store") from None
-
-
-def _lock(path: Path) -> int:
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"cannot open the store {path}: {error.strerror}", code="store_open", field="store") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise StoreError(
-            f"another process uses the store {path}",
-            code="store_locked",
-            field="store",
-            retryable=True,
-            advice="one process per account; end the other one first",
-        ) from None
-    return lock
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    created = not path.exists()
-    if created:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise StoreError(
-            f"the store {path} has mode {mode:o}",
-            code="store_mode",
-            field="store",
-            advice=f"chmod 600 {path}",
-        )
-    database = sqlite3.connect(path, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        if database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("quick_check failed")
-        database.executescript("BEGIN;" + _TABLES + "COMMIT;")
-    except sqlite3.DatabaseError:
-        database.close()
-        raise StoreError(
-            f"{path} is not a store, or is damaged",
-            field="store",
-            advice="restore it from a copy; a commitment whose salt is lost cannot be revealed",
-        ) from None
-    return database

@@ -11,6 +11,7 @@ from orderbook.wire import Fill, Receipt, Result, hex_digest
 from .faults import fault_of
 from .handles import Commitment, OrderHandle
 from .orders import Instruction, Order, Side, Withdrawal
+from .records import BatchRecord, CommitmentRecord
 from .states import (
     Cancelled,
     Cleared,
@@ -25,7 +26,6 @@ from .states import (
     Settled,
     Unfilled,
 )
-from .store import BatchRecord, CommitmentRecord
 
 __all__ = ["NEXT_BATCH", "advance", "receipt_of", "refused", "restored"]
 

@@ -18,7 +18,8 @@ from .errors import SealbookError
 from .keeper import EvidenceKeeper
 from .keys import KeyRing
 from .link import Link
-from .store import BatchRecord, Store
+from .records import BatchRecord
+from .store import Store
 from .venue import Venue
 
 __all__ = ["LONGEST_PAUSE", "LOOK_UP_SECONDS", "REQUEST_SECONDS", "Auditor", "Work"]

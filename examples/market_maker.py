@@ -11,7 +11,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
-from pathlib import Path
 
 from sealbook import (
     Client,
@@ -95,11 +94,6 @@ def traders(tick: SimTick) -> Sequence[Order]:
     return orders
 
 
-def own_keys(path: Path) -> Keys:
-    """Made the first time, loaded later."""
-    return Keys.load(path) if path.exists() else Keys.create(path)
-
-
 @contextlib.asynccontextmanager
 async def at_venue() -> AsyncIterator[list[Client]]:
     """One client for each L1 key, with funds; keys and stores are kept in the current folder."""
@@ -112,7 +106,7 @@ async def at_venue() -> AsyncIterator[list[Client]]:
                     rpc=os.environ["RPC"],
                     contract=os.environ["CONTRACT"],
                     account=key,
-                    keys=own_keys(Path(f"maker-{number}.keys")),
+                    keys=Keys.at(f"maker-{number}.keys"),
                     store=f"maker-{number}.sqlite3",
                 )
             )

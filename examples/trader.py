@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 from sealbook import (
     Client,
@@ -34,7 +33,7 @@ async def main() -> None:
         rpc=os.environ["RPC"],
         contract=os.environ["CONTRACT"],
         account=os.environ["L1_KEY"],
-        keys=own_keys(Path("trader.keys")),
+        keys=Keys.at("trader.keys"),  # in earnest: with a password, and a copy elsewhere
         store="trader.sqlite3",
     ) as client:
         await client.register()
@@ -45,11 +44,6 @@ async def main() -> None:
         watching.cancel()
         for symbol, balance in (await client.balances()).items():
             print(f"{symbol}: {balance.settled.normalize():f}", "proven" if balance.proven else "not proven")
-
-
-def own_keys(path: Path) -> Keys:
-    """In earnest: with a password, and a copy elsewhere."""
-    return Keys.load(path) if path.exists() else Keys.create(path)
 
 
 async def holds(client: Client, symbol: str) -> bool:
@@ -87,7 +81,8 @@ async def trade(client: Client) -> None:
         if error.outcome_known:
             raise
         order = await client.resolve(NAME)
-    assert (await client.commit([sell("ETH/USD", "0.5", "2400", client_order_id=NAME)]))[0] is order
+    (again,) = await client.commit([sell("ETH/USD", "0.5", "2400", client_order_id=NAME)])
+    assert again.receipt == order.receipt
     async for state in order.events():
         print("order:", state.status.value)
     match order.state:

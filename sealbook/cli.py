@@ -25,12 +25,16 @@ COMMANDS = {
 """Words and what ``sealbook --help`` says of them."""
 
 INTERRUPTED = 130
+USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser(words)
+    if not words:
+        parser.print_help(sys.stderr)
+        return USAGE
     options = parser.parse_args(words)
     try:
         return int(options.run(options))

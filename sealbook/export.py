@@ -211,7 +211,7 @@ def read_export(path: Path) -> SettlementExport:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ExportError("file", f"cannot read {path}: {error.strerror or error}") from None
+        raise ExportError("file", f"cannot be read: {error.strerror or error}") from None
     return decode_export(data)
 
 

@@ -20,41 +20,49 @@ from websockets.http11 import Request, Response
 from ..audit import Balance
 from ..client import Client
 from ..errors import InputError, SealbookError
-from ..handles import OrderHandle
 from ..streams import Delta
-from .messages import (
-    MAX_BYTES,
+from .answers import (
     Answer,
-    Attach,
     Attached,
+    AvailableAre,
     BalanceLine,
     BalancesAre,
     BatchIs,
-    Call,
-    CancelOrders,
     Counted,
     Done,
     Found,
+    HistoryIs,
+    Moved,
+    Placed,
+    ReferencesAre,
+)
+from .calls import (
+    MAX_BYTES,
+    SCHEMA,
+    Attach,
+    Call,
+    CancelOrders,
+    GetAvailable,
+    GetHistory,
     GetOpenBatch,
     GetOwnBalances,
-    Moved,
-    OrderLine,
+    GetReferences,
     Place,
-    Placed,
+    RenewLease,
     Resolve,
+    TakeLease,
     decode_call,
-    demand_schema,
     encode,
-    failure,
-    instruction,
-    line,
 )
+from .lines import failure, instruction, told
 
 __all__ = ["AgentServer", "serving"]
 
 log = logging.getLogger("sealbook.agent")
 _OUTGOING: Final = 1_024
 """Messages that may wait for a program that does not read; then it is cut off."""
+_HISTORY_BATCHES: Final = 16
+"""Batches in one answer: 64 orders each fit into a message."""
 _LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -99,7 +107,7 @@ class AgentServer:
             async with self._client.streams.order_handles() as stream:
                 async for event in stream:
                     if isinstance(event, Delta):
-                        self._tell(Moved(self._line(event.change)))
+                        self._tell(Moved(told(event.change)))
 
         async def deadlines() -> None:
             async with self._client.streams.deadlines() as stream:
@@ -143,8 +151,8 @@ class AgentServer:
         client = self._client
         match call:
             case Attach():
-                demand_schema(call)
-                orders = tuple(self._line(order) for made in client.commitments for order in made)
+                _demand_schema(call)
+                orders = tuple(told(order) for made in client.commitments for order in made)
                 return Attached(call.id, client.account, client.venue, orders, client.deadlines)
             case Place():
                 place = client.replace if call.replace else client.commit
@@ -155,26 +163,39 @@ class AgentServer:
                     within=call.within,
                 )
                 by_name = {order.client_order_id: order for order in made}
-                return Placed(call.id, tuple(self._line(by_name[item.name]) for item in call.orders), made.warnings)
+                return Placed(call.id, tuple(told(by_name[item.name]) for item in call.orders), made.warnings)
             case CancelOrders():
                 await client.cancel(within=call.within)
                 return Done(call.id)
             case Resolve():
-                return Found(call.id, self._line(await client.resolve(call.name, within=call.within)))
+                return Found(call.id, told(await client.resolve(call.name, within=call.within)))
             case GetOwnBalances():
                 return BalancesAre(call.id, tuple(_balance(b) for b in (await client.balances()).values()))
             case GetOpenBatch():
                 return BatchIs(call.id, await client.open_batch())
+            case TakeLease():
+                await client.lease(call.seconds, within=call.within)
+                return Done(call.id)
+            case RenewLease():
+                await client.renew_lease(within=call.within)
+                return Done(call.id)
+            case GetAvailable():
+                return AvailableAre(call.id, tuple((await client.available_units()).items()))
+            case GetReferences():
+                return ReferencesAre(call.id, tuple((await client.references()).items()))
+            case GetHistory():
+                rows, more = client.history_page(call.first, _HISTORY_BATCHES)
+                return HistoryIs(call.id, rows, more)
 
-    def _line(self, order: OrderHandle) -> OrderLine:
-        entry = order.entry
-        return OrderLine(
-            order.client_order_id,
-            order.batch,
-            0 if order.receipt is None else order.receipt.sequence,
-            line(order.instruction, order.client_order_id, "order"),
-            (entry.kind, entry.market, entry.price, entry.quantity),
-            order.states,
+
+def _demand_schema(call: Attach) -> None:
+    """:raises InputError: ``agent_schema``."""
+    if call.schema != SCHEMA:
+        raise InputError(
+            f"the agent speaks schema {SCHEMA}, not {call.schema}",
+            code="agent_schema",
+            field="schema",
+            advice="run the same version of sealbook on both sides",
         )
 
 

@@ -38,6 +38,7 @@ from proofs.statement.public import Holding, MarketResult, Missing, PublicData, 
 
 from ..chain import WithdrawalLine
 from ..history import MarketRow
+from .archive import Archive
 from .chain import SimContract
 from .street import FIRST_UNITS, Flow, SimTick, Street
 from .switch import Switch
@@ -50,14 +51,16 @@ _OPERATOR: Final = SigningKey(keccak256(b"sealbook/simulation/operator"))
 
 
 class SimFloor:
-    """Implements :class:`orderbook.desk.Floor`. ``switch`` knows who is connected."""
+    """Implements :class:`orderbook.desk.Floor`. ``switch`` knows who is connected, ``archive`` what is settled."""
 
     draining = False
 
-    def __init__(self, terms: SimTerms, flow: Flow | None, street: int, switch: Switch) -> None:
+    def __init__(self, terms: SimTerms, flow: Flow | None, street: int, switch: Switch, archive: Archive) -> None:
         self.terms = terms
         self._parameters = terms.parameters(_OPERATOR.address)
         self.state = VenueState(self._parameters)
+        self.state.fetch_from(archive.fetch)
+        self._archive = archive
         venue = terms.venue(self._parameters)
         self.contract = SimContract(venue, self._parameters.queue_per_batch, self.head, self._follow)
         self.desk = Desk(self.state, _OPERATOR, self, self.now)
@@ -119,6 +122,9 @@ class SimFloor:
                 self._publish(event)
             if isinstance(event, BatchCleared):
                 self._note(event)
+            if isinstance(event, EpochSettled):
+                for batch in self.state.epoch(event.first, event.last):
+                    self._archive.add(batch)
         self._changed.set()
 
     def _publish(self, event: BatchCleared | EpochSettled) -> None:

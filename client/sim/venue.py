@@ -22,6 +22,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -34,6 +35,7 @@ from ..history import History, MarketRow
 from ..keys import Keys
 from ..store import Store
 from ..venue import Number, Venue
+from .archive import Archive
 from .chain import SimChain
 from .floor import SimFloor
 from .loop import VirtualLoop
@@ -59,9 +61,16 @@ class _SimPortal:
         return self._sim.runner().run(work)
 
 
+def _clean(archive: Archive, temporary: Path | None) -> None:
+    archive.close()
+    if temporary is not None:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 class SimVenue:
     """``flow`` gives the orders of everybody else, from ``street_accounts`` accounts of 64 orders each. Stores of the
-    clients are in ``folder``, by default a temporary one (in memory where the system has such)."""
+    clients, and settled batches, are in ``folder``, by default a temporary one (in memory where the system has such).
+    """
 
     def __init__(
         self,
@@ -73,11 +82,13 @@ class SimVenue:
     ) -> None:
         self.terms = terms or SimTerms()
         self._switch = Switch(self.terms.seed)
-        self._floor = SimFloor(self.terms, flow, street_accounts, self._switch)
-        self._temporary = folder is None
         self._folder = folder or Path(
             tempfile.mkdtemp(prefix="sealbook-sim-", dir=_MEMORY if _MEMORY.is_dir() else None)
         )
+        self._archive = Archive(self._folder)
+        # Also where nobody calls close(): no run leaves its files behind.
+        self._cleanup = weakref.finalize(self, _clean, self._archive, self._folder if folder is None else None)
+        self._floor = SimFloor(self.terms, flow, street_accounts, self._switch, self._archive)
         self._runner: asyncio.Runner | None = None
         self._working: list[asyncio.Task[None]] = []
 
@@ -129,8 +140,7 @@ class SimVenue:
         if self._runner is not None:
             self._runner.close()
             self._runner = None
-        if self._temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._cleanup()
 
     def __enter__(self) -> SimVenue:
         return self

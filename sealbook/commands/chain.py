@@ -33,7 +33,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--interval", type=_interval, metavar="SECONDS", help="also mine an empty block every so many seconds"
     )
-    parser.add_argument("--accounts", type=int, default=10, help="funded accounts to print (default 10)")
+    parser.add_argument(
+        "--accounts", type=_count, metavar="N", default=10, help="funded accounts to print, up to all (default 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.set_defaults(run=run)
 
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    count = max(0, min(args.accounts, len(server.chain.accounts)))
+    count = min(args.accounts, len(server.chain.accounts))
     accounts = list(zip(server.chain.accounts[:count], server.chain.keys[:count], strict=True))
     if args.json:
         listed = [{"address": address, "key": key} for address, key in accounts]
@@ -66,6 +68,12 @@ def run(args: argparse.Namespace) -> int:
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
 
 

@@ -49,13 +49,20 @@ def run(options: argparse.Namespace) -> int:
     console = Console(stderr=options.json, highlight=False, soft_wrap=True)
     logging.getLogger("sealbook").addHandler(logging.NullHandler())
     folder: Path = options.folder
+    if folder.exists() and not folder.is_dir():
+        print(f"sealbook demo: {folder} is a file; choose another --folder", file=sys.stderr)
+        return 2
     if folder.exists():
         if not (folder / ".sealbook-demo").exists() and any(folder.iterdir()):
             print(f"sealbook demo: {folder} holds other files; choose another --folder", file=sys.stderr)
             return 2
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / ".sealbook-demo").touch()
+    try:
+        folder.mkdir(parents=True)
+        (folder / ".sealbook-demo").touch()
+    except OSError as error:
+        print(f"sealbook demo: cannot write into {folder}: {error.strerror}", file=sys.stderr)
+        return 2
     try:
         failures = asyncio.run(perform(folder, options.rpc, Timeline(console), options.keep))
     except (DemoError, ContractsError) as error:

@@ -55,7 +55,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("solvency",), help="what to prove")
+    parser.add_argument("what", choices=("solvency",), metavar="solvency", help="what to prove: solvency")
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain")
     parser.add_argument("--contract", metavar="ADDR", help="address of the Exchange")
     parser.add_argument("--chain-id", metavar="ID", type=_count, help="refuse any other chain")

@@ -26,7 +26,7 @@ _DESCRIPTION = """\
 Remove every assert, bus message and boundary condition from the tape of each program, one at a time, and show a
 forged witness that the weakened program accepts and the full one refuses. Traces are checked, nothing is proven:
 tests prove the attacks. A message whose other side would stay without an answer is removed together with it.
-Exit status: 0 if every removed constraint is explained, 1 if not."""
+Exit status: 0 if every removed constraint is explained, 1 if not, 2 if no constraint has the name."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -60,6 +60,9 @@ def _number(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """0 if every removed constraint is explained, 1 if not."""
     chosen = _chosen(args)
+    if not chosen:
+        print(f"sealbook soundness: no constraint has {args.only!r} in its name", file=sys.stderr)
+        return 2
     findings = _examine(chosen, search=args.search, quiet=args.json)
     shown = summary(findings, SUBJECTS)
     if args.write is not None:

@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"error": {"code": error.code, "field": error.field, "message": str(error)}}))
         else:
-            print(f"sealbook verify: {args.file}: {error}", file=sys.stderr)
+            place = "" if error.field == "file" else f"{error.field}: "
+            print(f"sealbook verify: {args.file}: {place}{error.reason}", file=sys.stderr)
         return 2
     with Console(stderr=True).status("reading", spinner="dots") as status:
         findings = check_export(export, status.update, args.native)

@@ -132,12 +132,12 @@ async def test_a_lost_connection_is_only_a_delay(tmp_path: Path, l1: SimulatedL1
     async with agent(tmp_path, l1, alice) as (node, client, url), RemoteClient.connect(url, token=TOKEN) as laptop:
         placing = asyncio.create_task(laptop.commit([buy("ETH/USD", 1, 200)]))
         await asyncio.sleep(0)
-        assert laptop._socket is not None
-        laptop._socket.transport.abort()
+        assert laptop._connection._socket is not None
+        laptop._connection._socket.transport.abort()
         (order,) = await placing
         assert order.status is OrderStatus.COMMITTED
         assert len(client.commitments) == 1
-        laptop._socket.transport.abort() if laptop._socket is not None else None
+        laptop._connection._socket.transport.abort() if laptop._connection._socket is not None else None
         node.seal_now()
         assert isinstance(await order.settled(), Unfilled)
 

@@ -19,6 +19,7 @@ from client.client import Client
 from client.errors import InputError, StateError, VenueRefusedError
 from client.handles import OrderHandle
 from client.history import MarketRow
+from client.keys import Keys
 from client.orders import Order, buy, sell, withdrawal
 from client.sim import SimAsset, SimMarket, SimTerms, SimTick, SimVenue
 from client.states import Settled, Unfilled
@@ -87,6 +88,38 @@ def test_hours_take_seconds() -> None:
         started = time.monotonic()
         assert sim.run(main())[0] == 3600
         assert time.monotonic() - started < 600
+
+
+def test_what_is_settled_leaves_the_memory() -> None:
+    """The venue's side keeps settled batches in a file, and the client forgets what it is told to forget."""
+    with SimVenue(SimTerms(batch_seconds=1, proof_seconds=0)) as sim:
+
+        async def main() -> None:
+            async with sim.client("alice", {"ETH": "10", "USD": "50000"}) as client:
+                client._keep_batches = 20
+                for batch in range(60):
+                    (order,) = await client.commit([sell("ETH/USD", "0.001", "2500", client_order_id=str(batch))])
+                    assert order.batch == batch
+                    await order.outcome()
+                held = sim._floor.state.lifecycle.batches._held
+                assert len(held) < 40
+                rows = await client.market_history(0, 60)
+                assert [row.batch for row in rows] == [batch for batch in range(60) for _ in client.venue.markets]
+                assert [row.batch for row in client.history()] == list(range(39, 60))
+                with pytest.raises(InputError) as forgotten:
+                    await client.resolve("5")
+                assert forgotten.value.code == "unknown_order"
+
+        sim.run(main())
+
+
+async def test_a_client_keeps_enough_for_a_repetition(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as few:
+        async with Client.connect(
+            "ws://x", rpc="", contract="", keys=Keys.generate(), store=tmp_path / "s", keep_batches=5
+        ):
+            pass
+    assert few.value.field == "keep_batches"
 
 
 def test_own_markets_and_withdrawals() -> None:

@@ -62,6 +62,28 @@ def test_a_store_is_refused_for_a_reason(tmp_path: Path) -> None:
     assert corrupt.value.code == "store_corrupt"
 
 
+def test_old_batches_are_forgotten_once_they_are_at_their_end(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.store") as store:
+        for batch in range(6):
+            store.save_commitment(
+                CommitmentRecord(
+                    batch=batch,
+                    sequence=batch + 1,
+                    commitment=(1, 2, 3, 4),
+                    salt=(11, 12, 13),
+                    entries=(Entry(2, 0, 5, 6),),
+                    signature=b"s",
+                    names=(f"order {batch}",),
+                )
+            )
+            store.save_batch(BatchRecord(batch=batch, phase="sealed" if batch == 2 else "settled"))
+        store.prune(4)
+        assert [record.batch for record in store.records()] == [2, 4, 5]
+        assert [record.batch for record in store.records(3, 1)] == [4]
+        assert [bool(store.commitments(batch)) for batch in range(6)] == [False, False, True, False, True, True]
+        assert [store.order(f"order {batch}") is not None for batch in (1, 2, 4)] == [False, True, True]
+
+
 def test_records_do_not_show_their_secrets(tmp_path: Path) -> None:
     assert repr(RECORD) == "CommitmentRecord(batch=3, sequence=9, status='sent')"
 

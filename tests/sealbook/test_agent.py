@@ -11,8 +11,8 @@ import pytest
 
 from client.errors import InputError
 from client.keys import Keys
+from sealbook.agent_options import Options, gather
 from sealbook.cli import main
-from sealbook.commands.agent import Options, gather
 
 NEEDED = {"venue": "ws://v", "rpc": "http://r", "contract": "0x1", "keys": "k", "store": "s"}
 
@@ -43,6 +43,7 @@ def test_the_command_line_counts_before_the_environment_and_that_before_the_file
         ("venue =", {}, "config_file", "config"),
         ("", {**NEEDED, "account_number": "seven"}, "option_value", "account_number"),
         ("", {**NEEDED, "poll_seconds": "0"}, "option_value", "poll_seconds"),
+        ("", {**NEEDED, "keep_batches": "few"}, "option_value", "keep_batches"),
         ("", {**NEEDED, "register": "perhaps"}, "option_value", "register"),
     ],
 )
@@ -52,6 +53,10 @@ def test_options_that_are_none(tmp_path: Path, text: str, given: dict[str, str],
     with pytest.raises(InputError) as wrong:
         gather({"config": str(config), **given}, {})
     assert (wrong.value.code, wrong.value.field) == (code, field)
+
+
+DEAD_CHAIN = ("--rpc", "http://127.0.0.1:9", "--contract", "0x" + "11" * 20)
+CERTIFICATE = Path(__file__).parents[1] / "orderbook" / "tls" / "test-only.crt"
 
 
 def start(folder: Path, *more: str) -> int:
@@ -81,6 +86,9 @@ def test_what_is_refused_before_the_start(
     password.chmod(0o600)
     right = ("--password-file", str(password))
     assert refused(*right, "--tls-certificate", "nowhere") == ("tls_certificate", "tls_certificate")
+    assert refused(*right, "--venue-certificates", "nowhere") == ("venue_certificates", "venue_certificates")
+    assert refused(*right, "--keep-batches", "5") == ("bad_input", "keep_batches")
+    assert refused(*right, "--venue-certificates", str(CERTIFICATE)) == ("tls_unused", "url")
     token = tmp_path / "store.token"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert len(token.read_text().strip()) > 30
@@ -92,8 +100,14 @@ def test_what_is_refused_before_the_start(
     assert refused(*right) == ("token_file", "token_file")
 
 
+def test_keys_are_made_if_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALBOOK_PASSWORD", "right")
+    for _ in range(2):  # made once, loaded later
+        assert start(tmp_path, "--create-keys", *DEAD_CHAIN) == 1  # the chain is down
+    assert repr(Keys.at(tmp_path / "keys", "right")) == repr(Keys.load(tmp_path / "keys", "right"))
+
+
 def test_a_chain_that_is_down_is_worth_another_try(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Keys.create(tmp_path / "keys")
-    words = ("--rpc", "http://127.0.0.1:9", "--contract", "0x" + "11" * 20)
-    assert start(tmp_path, *words) == 1
+    assert start(tmp_path, *DEAD_CHAIN) == 1
     assert json.loads(capsys.readouterr().err)["error"]["field"] == "rpc"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,6 @@ def test_the_general_help_names_every_command(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["inspect", "batch", "1"], "the following arguments are required: --rpc, --contract"),
         (
             ["inspect", "block", "1", "--rpc", "x", "--contract", "y"],
@@ -49,6 +49,8 @@ def test_the_general_help_names_every_command(capsys: pytest.CaptureFixture[str]
         ),
         (["inspect", "batch", "-1", "--rpc", "x", "--contract", "y"], "'-1' is no number"),
         (["inspect", "batch", "1e3", "--rpc", "x", "--contract", "y"], "'1e3' is no number"),
+        (["chain", "--accounts", "0"], "'0' is not a number from 1 on"),
+        (["prove"], "the following arguments are required: solvency"),
         (["verify"], "the following arguments are required: FILE"),
         (["bench"], "the following arguments are required: JOB"),
         (["bench", "clear", "--orders", "many"], "invalid int value: 'many'"),
@@ -61,9 +63,27 @@ def test_wrong_words_are_exit_status_2(words: list[str], message: str, capsys: p
     assert message in capsys.readouterr().err
 
 
+def test_no_word_at_all_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Start with `sealbook demo`" in capsys.readouterr().err
+
+
+def test_a_folder_that_the_demonstration_cannot_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = tmp_path / "notes"
+    taken.touch()
+    for folder, reason in ((taken, "is a file"), (taken / "below", "cannot write into")):
+        assert main(["demo", "--folder", str(folder)]) == 2
+        assert reason in capsys.readouterr().err
+
+
+def test_a_constraint_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["soundness", "--only", "nonsense"]) == 2
+    assert capsys.readouterr().err == "sealbook soundness: no constraint has 'nonsense' in its name\n"
+
+
 def test_it_runs_as_a_process() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sealbook.cli", "verify", "/nonexistent/file.json"], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("sealbook verify: /nonexistent/file.json: file: cannot read")
+    assert done.stderr.startswith("sealbook verify: /nonexistent/file.json: cannot be read: No such")
