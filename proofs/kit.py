@@ -34,6 +34,7 @@ from .verifier import ProofRejected, Verified, verify
 
 __all__ = [
     "HASH",
+    "HUNDRED_BITS",
     "LOWEST",
     "RANGE",
     "Bits",
@@ -58,6 +59,9 @@ __all__ = [
 
 LOWEST: Final = 6
 """Least log2 height with the default parameters: 2 * (27 queries + 4) = 62 rows hide what a proof opens."""
+HUNDRED_BITS: Final = 11
+"""Least log2 height at which they give 100 bits, conjectured. In lower tables the masks are a part of the degree that
+counts: 99 bits at 10, 75 at :data:`LOWEST`."""
 
 Public = Sequence[tuple[Bus, Sequence[int]]]
 """Public messages: the verifier sends each once, and the tables must take exactly these."""
@@ -86,7 +90,8 @@ class Statement:
     :param buses: all buses that its tables use
     :param layout: matrix name -> table name -> table; tables of one matrix stand side by side
     :param log_heights: log2 of the rows of each matrix, in order
-    :param parameters: those of the proof system; the default gives 100 bits, conjectured
+    :param parameters: those of the proof system; the default gives 100 bits, conjectured, if every height is at least
+        :data:`HUNDRED_BITS`
     """
 
     name: str

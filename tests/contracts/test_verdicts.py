@@ -13,11 +13,15 @@ from eth_tester import EthereumTester, PyEVMBackend
 from web3 import EthereumTesterProvider, Web3
 
 from contracts.verifier import ProofLengthError, ProofRejectedOnChainError, StarkVerifier, WireProof
+from proofs.verifier import Reason
 from proofs.verifier.vk import parse_verification_key
 from proofs.verifier.wire import head_length, query_length
 
 from ..proofs import corpus
 from ..proofs.corpus import ACCEPTED, Case, cases, in_python, natively
+from ..proofs.plain_prover import PlainProver
+from ..proofs.test_lies import HEIGHTS, SILENT, FalseOpening, LongMask, OtherWord, false_rows, subject
+from ..proofs.verifier.test_native import CONTEXT
 
 BLOCK_GAS = 100_000_000
 
@@ -63,3 +67,22 @@ def test_the_contract_gives_the_verdict_of_the_other_two(
         counted[verdict] += 1
     assert counted.total() == count
     assert {ACCEPTED, *reached} <= set(counted)
+
+
+def test_the_contract_finds_the_lies_of_a_plain_prover(verifier: StarkVerifier) -> None:
+    honest = subject(*HEIGHTS)
+    verifier.register_key(honest.vk, verifier.w3.eth.accounts[0])
+    false = false_rows(honest, SILENT)
+    for kind, traces, verdict in (
+        (PlainProver, honest.traces, ACCEPTED),
+        (PlainProver, false, Reason.CONSTRAINTS),
+        (FalseOpening, false, Reason.FINAL_POLY),
+        (OtherWord, false, Reason.FRI_MERKLE),
+    ):
+        proof = kind(honest.vk, CONTEXT, traces).prove()
+        case = Case(kind.__name__, honest.vk, CONTEXT, corpus.pack(honest.messages), proof)
+        assert _on_chain(verifier, case) == verdict, kind.__name__
+    for coefficients, verdict in ((0, ACCEPTED), (1, Reason.FINAL_POLY)):
+        prover = LongMask(honest.vk, CONTEXT, honest.traces, more=coefficients)
+        case = Case("degree", honest.vk, CONTEXT, corpus.pack(honest.messages), prover.prove())
+        assert _on_chain(verifier, case) == verdict

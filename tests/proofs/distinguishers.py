@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from proofs.verifier.domain import committed_point, reverse_bits
+from proofs.verifier.domain import committed_point, recompose_quotient, reverse_bits
 from proofs.verifier.field import FAST, Extension, P, generator_of_order
 from proofs.verifier.fri import _reduced_opening, batch_claims, fold_row
 from proofs.verifier.lookups import BusChallenges
@@ -131,6 +131,45 @@ def chunks_fit(seen: Seen, trace: Trace) -> bool:
         guessed = _quotient(Lagrange(shape.log_height, point).value(trace[:, 0]) - FAST.one, before)
         found.add(_quotient((without - guessed) * before, point**size - FAST.one))
     return len(found) == 1 and found.pop().b == 0
+
+
+def steps_refute(seen: Seen, trace: Trace, mask_length: int) -> bool:
+    """Whether no mask of this length makes the guess what is committed; table 0 is one column that counts up by 1.
+
+    Rows do not show the column F one step w further. But the quotient there is TRANSITION (F(w x) - F(x) - 1) /
+    (x^N - 1), and its chunks are shown: so each query shows F at two points. With F = f + (x^N - 1) r and f guessed,
+    that and the openings make 2 q + 4 values of r: a mask of fewer coefficients fits them for the right guess alone.
+    """
+    shape = seen.vk.tables[0]
+    size, log_rows = 1 << shape.log_height, shape.log_height + seen.vk.log_blowup
+    step = _base(generator_of_order(shape.log_height))
+    shown: dict[tuple[int, int], Extension] = {}
+
+    def show(x: Extension, value: Extension) -> None:
+        r = _quotient(value - Lagrange(shape.log_height, x).value(trace[:, 0]), x**size - FAST.one)
+        shown[x.a, x.b] = r
+        shown[x.a, -x.b % P] = FAST.element(r.a, -r.b % P)  # r has coefficients in F
+
+    for x, (value,) in zip((seen.zeta, seen.zeta * step), seen.head.opened[MAIN][0], strict=True):
+        show(x, value)
+    for index, query in zip(seen.challenges.indices, seen.queries, strict=True):
+        x = _base(committed_point(index >> seen.vk.log_domain - log_rows, log_rows))
+        value = _base(query.trees[MAIN].leaves[log_rows].row[0])
+        total = _recomposed(seen, x, query.trees[QUOTIENT].leaves[log_rows].row)
+        show(x, value)
+        show(x * step, value + FAST.one + _quotient(total * (x**size - FAST.one), x - FAST.inverse(step)))
+    equations = [[*(FAST.element(*x) ** k for k in range(mask_length)), r] for x, r in shown.items()]
+    return not _last_column_is_dependent(equations)
+
+
+def _recomposed(seen: Seen, x: Extension, row: Sequence[int]) -> Extension:
+    """The quotient of table 0 from a row; on a chunk's own coset it is that chunk."""
+    shape, cosets = seen.vk.tables[0], [_base(power) for power in _coset_powers(seen)]
+    chunks = [FAST.element(*row[2 * i : 2 * i + 2]) for i in range(len(cosets))]
+    power = x ** (1 << shape.log_height)
+    if power in cosets:
+        return chunks[cosets.index(power)]
+    return recompose_quotient(FAST, shape.log_height, chunks, x)
 
 
 def folding_fits(seen: Seen, trace: Trace) -> bool:

@@ -28,6 +28,7 @@ from proofs.tape import BLIND, Program, assemble
 from proofs.verifier import unpack_messages, verify
 from proofs.verifier.field import P
 from proofs.verifier.tape import Op
+from proofs.verifier.vk import parse_verification_key
 
 from . import unblinded
 from .distinguishers import (
@@ -39,8 +40,10 @@ from .distinguishers import (
     lower_folding_fits,
     see,
     siblings_fit,
+    steps_refute,
     terminal_fits,
 )
+from .plain_prover import PlainProver
 from .statement.proving import CONTEXT, HEIGHTS, key
 from .statement.scenario import PUBLIC_BUS, Messages, Venue, public_messages
 from .verifier.conftest import Example
@@ -130,6 +133,45 @@ def test_each_part_of_the_blinding_hides_something(
     for seen in [*whole, *(_seen(unblinded_build, *parts, shape=shape) for parts in closed_to_it)]:
         assert not attack(seen, true)
         assert not attack(seen, false)
+
+
+@cache
+def _counting_key() -> bytes:
+    """As :func:`_column_key`, but the private column counts up by one; where it starts is the secret."""
+    private = Builder(1)
+    step = private(Op.SUB, private(Op.NEXT, 0), private(Op.ADD, private(Op.LOCAL, 0), private.const(1)))
+    private.asserts.append(private(Op.MUL, private(Op.TRANSITION), step))
+    other = Builder(1)
+    x, count = other(Op.LOCAL, 0), other.const(1)
+    other.messages += [(0, sign, 1, count, (x,)) for sign in (0, 1)]
+    tape = b"SBT1" + bytes([1, 1, 2]) + private.encode() + other.encode()
+    return _native.setup(tape, [5, 5], _parameters(num_queries=8, log_blowup=5))
+
+
+def _counting(start: int) -> Trace:
+    return np.arange(start, start + 32, dtype=np.uint64).reshape(32, 1)
+
+
+class HalfMask(PlainProver):
+    """Masks with a coefficient for each value that rows and openings show of a column: q + 4."""
+
+    def mask(self, table: int) -> list[int]:
+        return self.drawn(self.key.mask_length // 2)
+
+
+def test_masks_are_twice_as_long_because_the_quotient_shows_the_next_row() -> None:
+    """The factor of two is no margin: without it the quotient's chunks at the queries give a column away."""
+    vk, traces = _counting_key(), [_counting(5), np.zeros((32, 1), dtype=np.uint64)]
+    length = parse_verification_key(vk).mask_length
+    proof = HalfMask(vk, CONTEXT, traces).prove()
+    verify(vk, CONTEXT, [], proof)
+    half = see(vk, CONTEXT, proof)
+    assert not steps_refute(half, _counting(5), length // 2)
+    assert steps_refute(half, _counting(6), length // 2)
+    for proof in (_native.prove(vk, CONTEXT, traces), PlainProver(vk, CONTEXT, traces).prove()):
+        whole = see(vk, CONTEXT, proof)
+        assert not steps_refute(whole, _counting(5), length)
+        assert not steps_refute(whole, _counting(6), length)
 
 
 def _orders(row: Row) -> None:
