@@ -8,12 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commitments import _native
+from commitments.types import AMOUNT_LIMIT
 from proofs.dsl import RECEIVE, SEND
 from proofs.statement.program import clearing_program
 from proofs.statement.witness.execute import execute
 from proofs.trace import check, node_values
 from proofs.verifier.verify import verify
 
+from .extremes import Extremes
 from .proving import CONTEXT, HEIGHTS, key, packed, prove
 from .scenario import public_messages, random_epoch
 
@@ -27,6 +29,18 @@ def test_every_epoch_has_a_witness(seed: int, batches: int, accounts: int) -> No
     assert tier is not None
     broken = _native.check(clearing_program().tape, traces, packed(public_messages(epoch, done, done)))
     assert broken == ([], [])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(st.integers(0, 2**32))
+def test_every_epoch_at_the_ends_of_its_ranges_has_a_witness(seed: int) -> None:
+    """Bands up to 2^31, custody up to 2^62, 16 markets, fees of nothing and of everything, all asset numbers."""
+    epoch = Extremes(seed).epoch()
+    done = execute(epoch)
+    _, traces = done.draft.traces()
+    broken = _native.check(clearing_program().tape, traces, packed(public_messages(epoch, done, done)))
+    assert broken == ([], [])
+    assert all(0 <= value < AMOUNT_LIMIT for _, _, value in done.balances + done.withdrawals)
 
 
 @pytest.mark.parametrize("seed", [1, 8])
