@@ -292,6 +292,16 @@ def an_account_that_is_a_high_fraction() -> Forged:
     return forged
 
 
+@attack("the same, and a key that is taken no times takes back the question whether the number is one")
+def an_account_that_is_a_fraction_twice() -> Forged:
+    """The second key, taken minus once, cancels the range check of the fraction; the third cancels the second."""
+    forged = an_account_that_is_a_fraction()
+    rows = leaf_rows(forged.rows)
+    rows.append({"other": -1, "low": number(rows[0], "low"), "asset": 0})
+    rows.append({"other": 1, "low": 9, "asset": 1})
+    return forged
+
+
 @attack("a balance is called a key, which is not money")
 def a_balance_called_a_key() -> Forged:
     forged = honest()
