@@ -10,6 +10,7 @@ interface Cheats {
     }
 
     function prank(address sender) external;
+    function prank(address sender, address origin) external;
     function deal(address account, uint256 balance) external;
     function roll(uint256 blockNumber) external;
     function recordLogs() external;

@@ -116,18 +116,53 @@ contract EpochStatementFuzz is FuzzTest {
         }
     }
 
-    /// The limits of one entry of a list (docs/protocol.md section 11).
-    function sound(bytes memory messages, uint256 m, uint256 tag) private pure {
-        (uint64 a, uint64 b, uint64 c) = (field(messages, m, 1), field(messages, m, 2), field(messages, m, 3));
-        if (tag == 7) {
-            require(a < 2 && b > 1 && b < 1 << 20 && field(messages, m, 7) < 2, "missing");
-            require(field(messages, m, 7) == 0 || four(messages, m, 3) != 0, "a cancellation charged");
-            for (uint256 i = 3; i < 7; ++i) {
-                require(field(messages, m, i) < P, "commitment");
-            }
-        } else {
-            require(a < 1 << 20 && b < 3 && c < 1 << 62 && (tag == 8 || c > 0), "holding");
+    /// The limits of a missing leaf (docs/protocol.md section 10).
+    function sound(bytes memory messages, uint256 m) private pure {
+        (uint64 a, uint64 b) = (field(messages, m, 1), field(messages, m, 2));
+        require(a < 2 && b > 1 && b < 1 << 20 && field(messages, m, 7) < 2, "missing");
+        require(field(messages, m, 7) == 0 || four(messages, m, 3) != 0, "a cancellation charged");
+        for (uint256 i = 3; i < 7; ++i) {
+            require(field(messages, m, i) < P, "commitment");
         }
+    }
+
+    /// Number of the wide messages, which come first.
+    function wide(bytes memory messages) private pure returns (uint256 count) {
+        while (count * MESSAGE < messages.length && uint8(messages[count * MESSAGE]) == BUS) ++count;
+    }
+
+    function word(bytes memory messages, uint256 offset) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(add(add(messages, 32), offset))
+        }
+    }
+
+    /// Both lists of holdings, as the public data have them, from the run behind the wide messages.
+    function lists(bytes memory messages) private pure returns (bytes memory) {
+        uint256 offset = wide(messages) * MESSAGE;
+        if (messages.length == offset) return abi.encodePacked(uint16(0), uint16(0));
+        uint256 front = word(messages, offset) >> 192;
+        uint256 count = uint32(front >> 16);
+        require(front >> 48 == 0xFF00 + BUS + 1 && uint16(front) == 0x0408 && count > 0, "run");
+        offset += 8;
+        equal(messages.length, offset + 12 * count);
+        bytes[2] memory found;
+        uint256[2] memory least;
+        for (; offset < messages.length; offset += 12) {
+            uint256 entry = word(messages, offset) >> 160;
+            uint256 kind = entry >> 95;
+            entry = uint256(uint96(entry << 1)) >> 1;
+            uint256 key = entry >> 64;
+            require(kind == 1 || found[1].length == 0, "balances first");
+            require(key >= least[kind], "lists strictly increasing");
+            least[kind] = key + 1;
+            require(key >> 8 < 1 << 20 && uint8(key) < 3, "account and asset");
+            require(uint64(entry) < 1 << 62 && uint64(entry) >= kind, "units");
+            found[kind] = abi.encodePacked(found[kind], uint96(entry));
+        }
+        return abi.encodePacked(
+            uint16(found[0].length / 12), found[0], uint16(found[1].length / 12), found[1]
+        );
     }
 
     /// The public data that these messages speak of.
@@ -135,42 +170,23 @@ contract EpochStatementFuzz is FuzzTest {
         bytes memory header = abi.encodePacked(bytes10(bytes32(data)), four(messages, 1, 8));
         bytes memory results;
         bytes memory leaves;
-        bytes memory balances;
-        bytes memory withdrawals;
-        uint256 count = messages.length / MESSAGE;
+        uint256 count = wide(messages);
         uint256 last = 0;
         for (uint256 m = 0; m < count; ++m) {
-            require(uint8(messages[m * MESSAGE]) == BUS, "bus");
             uint256 tag = field(messages, m, 0);
             uint64 a = field(messages, m, 1);
             uint64 b = field(messages, m, 2);
-            uint64 c = field(messages, m, 3);
             if (tag == 5) {
                 results = abi.encodePacked(results, uint32(field(messages, m, 4)), uint32(field(messages, m, 5)));
             } else if (tag == 7) {
                 leaves = abi.encodePacked(leaves, uint8(a), uint24(b), four(messages, m, 3), uint8(field(messages, m, 7)));
-            } else if (tag == 8) {
-                balances = abi.encodePacked(balances, uint24(a), uint8(b), c);
-            } else if (tag == 9) {
-                withdrawals = abi.encodePacked(withdrawals, uint24(a), uint8(b), c);
-            }
-            if (tag > 6) {
-                uint256 key = (tag << 64) | (a << 32) | b;
-                require(key > last, "lists strictly increasing");
+                uint256 key = (uint256(a) << 32) | b;
+                require(key > last, "list strictly increasing");
                 last = key;
-                sound(messages, m, tag);
+                sound(messages, m);
             }
         }
-        return abi.encodePacked(
-            header,
-            results,
-            uint16(leaves.length / 37),
-            leaves,
-            uint16(balances.length / 12),
-            balances,
-            uint16(withdrawals.length / 12),
-            withdrawals
-        );
+        return abi.encodePacked(header, results, uint16(leaves.length / 37), leaves, lists(messages));
     }
 
     function acceptedOrRefused(bytes memory data, bytes memory entries, EpochStatement.Inputs memory known)
@@ -179,7 +195,6 @@ contract EpochStatementFuzz is FuzzTest {
         returns (bool accepted)
     {
         try PARSER.build(data, entries, known) returns (bytes memory messages, EpochStatement.Outcome memory) {
-            equal(messages.length % MESSAGE, 0);
             equal(keccak256(written(data, messages)), keccak256(data));
             return true;
         } catch (bytes memory reason) {
@@ -261,7 +276,7 @@ contract EpochStatementFuzz is FuzzTest {
         bytes memory back;
         bytes32 hash = known.queueHash;
         uint256 position = 0;
-        for (uint256 m = 0; m < messages.length / MESSAGE; ++m) {
+        for (uint256 m = 0; m < wide(messages); ++m) {
             if (field(messages, m, 0) != 6) continue;
             equal(field(messages, m, 2), position);
             uint256 batch = position < known.batches[0].queued

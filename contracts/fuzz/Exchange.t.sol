@@ -23,6 +23,7 @@ contract Driver is FuzzTest {
     }
 
     uint256 public constant REGISTRATION_FEE = 3;
+    address private constant OPERATOR = address(0x09e7a704);
     uint256 private constant EMPTY = 0x9ede67256ee369395070044386de8bb8a881951436772ce2df99f91913736241;
 
     DevelopmentToken public immutable TOKEN = new DevelopmentToken("T", "T", 18);
@@ -46,7 +47,7 @@ contract Driver is FuzzTest {
     constructor() {
         IExchange.Config memory config;
         config.verifier = IStarkVerifier(address(new TestOnlyVerifier()));
-        config.operator = address(this);
+        config.operator = OPERATOR;
         config.feeAddress = address(0xfee);
         config.missFee = 50;
         config.registrationFee = REGISTRATION_FEE;
@@ -153,6 +154,7 @@ contract Driver is FuzzTest {
         uint16 leaves = seed % 3 == 0 ? 0 : 1 + uint16(count);
         (uint64[4] memory root,) = _root(seed);
         if (leaves == 0) root = _unpack(EMPTY);
+        CHEATS.prank(OPERATOR);
         EXCHANGE.seal(uint64(_cuts.length), root, leaves);
         uint64 before = _cuts.length == 0 ? 0 : _cuts[_cuts.length - 1];
         uint64 pending = uint64(_queue.length) - before;
@@ -218,10 +220,11 @@ contract Driver is FuzzTest {
             entries = abi.encodePacked(entries, _queue[i]);
         }
         CHEATS.recordLogs();
+        CHEATS.prank(OPERATOR, OPERATOR);
         bytes32 id = EXCHANGE.openSettlement(data, entries, "", "", "");
         Cheats.Log[] memory logs = CHEATS.getRecordedLogs();
-        (,, IExchange.Effects memory effects, bytes memory state) =
-            abi.decode(logs[logs.length - 1].data, (bytes, bytes, IExchange.Effects, bytes));
+        (IExchange.Effects memory effects, bytes memory state) =
+            abi.decode(logs[logs.length - 1].data, (IExchange.Effects, bytes));
         _tryToSettle(id, effects, IExchange.QueriesPending.selector);
         EXCHANGE.checkQueries(id, state, 0, "12");
         _tryToSettle(id, effects, IExchange.QueriesPending.selector);

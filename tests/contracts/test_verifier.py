@@ -31,6 +31,7 @@ from proofs.verifier import ProofRejected, unpack_messages, verify
 from proofs.verifier.field import P, generator_of_order
 from proofs.verifier.vk import parse_verification_key
 
+from ..proofs.corpus import ILL_FORMED_RUNS, pack_runs
 from ..proofs.verifier.regions import Region, regions
 
 VECTOR = Path(__file__).parents[1] / "proofs" / "vectors" / "tiny.json"
@@ -218,6 +219,20 @@ def test_another_context_changes_every_challenge(verifier: StarkVerifier, tiny: 
 def test_changed_public_messages(verifier: StarkVerifier, tiny: Case, name: str, messages: bytes) -> None:
     changed = replace(tiny, messages=messages)
     assert _on_chain(verifier, changed) == _in_python_or_message(changed) == name
+
+
+@pytest.mark.parametrize("name", ILL_FORMED_RUNS)
+def test_ill_formed_runs(verifier: StarkVerifier, tiny: Case, name: str) -> None:
+    changed = replace(tiny, messages=tiny.messages + ILL_FORMED_RUNS[name])
+    assert _on_chain(verifier, changed) == "message"
+
+
+def test_runs_are_the_messages_that_they_stand_for(verifier: StarkVerifier, tiny: Case) -> None:
+    messages = unpack_messages(tiny.vk, tiny.messages)
+    whole = replace(tiny, messages=pack_runs(messages))
+    assert _on_chain(verifier, whole) == "accepted"
+    changed = replace(whole, messages=_flip(whole.messages, len(whole.messages) - 1))
+    assert _on_chain(verifier, changed) == _in_python_or_message(changed) == "bus"
 
 
 def _in_python_or_message(case: Case) -> str:

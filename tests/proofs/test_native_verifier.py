@@ -133,6 +133,14 @@ def test_listed_and_packed_messages_are_the_same(tiny: Example) -> None:
     with pytest.raises(ProofRejected) as rejected:
         verify_native(tiny.vk, tiny.context, tiny.messages[:-1], tiny.proof)
     assert (rejected.value.reason, rejected.value.detail) == (Reason.MESSAGE, "bytes are missing")
+    verify_native(tiny.vk, tiny.context, corpus.pack_runs(messages), tiny.proof)
+
+
+@pytest.mark.parametrize("name", corpus.ILL_FORMED_RUNS)
+def test_ill_formed_runs(tiny: Example, name: str) -> None:
+    with pytest.raises(ProofRejected) as rejected:
+        verify_native(tiny.vk, tiny.context, tiny.messages + corpus.ILL_FORMED_RUNS[name], tiny.proof)
+    assert rejected.value.reason is Reason.MESSAGE
 
 
 @settings(max_examples=300)

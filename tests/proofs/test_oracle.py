@@ -48,15 +48,16 @@ class Run:
 
     def oracle_accepts(self) -> bool:
         """Plonky3's verdict on the program with a table that sends the messages."""
-        tape, bus = self.tape, self.messages[0][0]
-        buses = tape[4]
-        tables = 5 + buses
-        extended = tape[:tables] + bytes([tape[tables] + 1]) + tape[tables + 1 :] + _public_table(tape, bus)
+        tape, buses = self.tape, sorted({bus for bus, _ in self.messages})
+        widths = [parse_tape(tape).bus_widths[bus] for bus in buses]
+        tables = 5 + tape[4]
+        table = _public_table(buses, widths)
+        extended = tape[:tables] + bytes([tape[tables] + 1]) + tape[tables + 1 :] + table
         log_height = max(min(self.log_heights), (len(self.messages) - 1).bit_length())
-        sent = np.zeros((1 << log_height, 1 + parse_tape(tape).bus_widths[bus]), dtype=np.uint64)
-        for row, (message_bus, fields) in zip(sent, self.messages, strict=False):
-            assert message_bus == bus
-            row[0], row[1:] = 1, fields
+        sent = np.zeros((1 << log_height, len(buses) + max(widths)), dtype=np.uint64)
+        for row, (bus, fields) in zip(sent, self.messages, strict=False):
+            row[buses.index(bus)] = 1
+            row[len(buses) : len(buses) + len(fields)] = fields
         vk = _native.setup(extended, [*self.log_heights, log_height], self.parameters)
         try:
             _native.prove_and_verify(vk, CONTEXT, [*self.traces, sent])
@@ -67,12 +68,14 @@ class Run:
         return True
 
 
-def _public_table(tape: bytes, bus: int) -> bytes:
-    """A flag and the fields; a row whose flag is 1 sends its fields once."""
-    width = parse_tape(tape).bus_widths[bus]
-    table = Builder(1 + width)
-    flag, *fields = (table(Op.LOCAL, column) for column in range(1 + width))
-    table.messages.append((bus, 0, 1, flag, tuple(fields)))
+def _public_table(buses: list[int], widths: list[int]) -> bytes:
+    """A flag for each bus, and the fields; a row with a flag of 1 sends its fields once."""
+    table = Builder(len(buses) + max(widths))
+    nodes = [table(Op.LOCAL, column) for column in range(len(buses) + max(widths))]
+    fields = nodes[len(buses) :]
+    table.messages += [
+        (bus, 0, 1, flag, tuple(fields[:width])) for bus, width, flag in zip(buses, widths, nodes, strict=False)
+    ]
     return table.encode()
 
 

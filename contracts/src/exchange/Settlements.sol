@@ -79,9 +79,9 @@ abstract contract Settlements is Record {
         effects.withdrawalsRoot = outcome.withdrawalsRoot;
 
         bytes calldata missing = publicData[outcome.missingStart:outcome.missingEnd];
-        opened.missingHash = Scratch.hash(missing);
         opened.signaturesPending = outcome.charged > 0 && signatures.length == 0;
-        if (!opened.signaturesPending) _checkSignatures(effects.firstBatch, missing, signatures);
+        if (opened.signaturesPending) opened.missingHash = Scratch.hash(missing);
+        else _checkSignatures(effects.firstBatch, missing, signatures);
     }
 
     function _inputs(Effects memory effects) private view returns (EpochStatement.Inputs memory inputs) {

@@ -97,6 +97,7 @@ interface IExchange {
     }
 
     /// @notice A settlement in progress.
+    /// @param missingHash hash of the list of missing leaves; zero if their signatures came with it
     /// @param bitmap bit i is set once query record i was checked
     struct Ticket {
         bytes32 stateHash;

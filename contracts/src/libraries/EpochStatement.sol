@@ -296,7 +296,9 @@ library EpochStatement {
     }
 
     /// @dev Whether accounts, assets and units are in range, and the entries strictly increasing. There may be thousands:
-    /// the loop only notes that something is wrong, and `_refuse` finds out what.
+    /// the loop only notes that something is wrong, and `_refuse` finds out what. `before` is the last entry with ones
+    /// behind account and asset: a word that is less has no greater ones, nor has one that is equal, whose units are
+    /// too large.
     function _inOrder(bytes calldata data, uint256 offset, uint256 count, uint256 assets)
         private
         pure
@@ -305,16 +307,16 @@ library EpochStatement {
         assembly ("memory-safe") {
             let place := add(data.offset, offset)
             let end := add(place, mul(count, BALANCE))
-            let least := 0
+            let before := 0
             let all := 0
             let bad := 0
-            let last := sub(assets, 1)
+            let ones := shr(32, not(0))
+            assets := sub(assets, 1)
             for {} lt(place, end) { place := add(place, BALANCE) } {
                 let word := calldataload(place)
-                let key := shr(224, word)
-                bad := or(bad, or(lt(key, least), gt(byte(3, word), last)))
+                bad := or(bad, or(lt(word, before), gt(byte(3, word), assets)))
                 all := or(all, word)
-                least := add(key, 1)
+                before := or(word, ones)
             }
             good := iszero(or(bad, and(all, TOO_LARGE)))
         }

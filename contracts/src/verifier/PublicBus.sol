@@ -180,8 +180,7 @@ library PublicBus {
         }
         if (next == 0) revert IStarkErrors.Message();
         if (run.width == 2 && load(run.sizes) >> 240 == PAIR) {
-            (numerator, denominator) = addPairs(p, next, run.entry, numerator, denominator);
-            return (next, numerator, denominator);
+            (p, numerator, denominator) = addPairs(p, next, run.entry, numerator, denominator);
         }
         while (p < next) {
             uint256 full;
@@ -217,41 +216,56 @@ library PublicBus {
         return (p, to);
     }
 
-    /// Adds 1 / (prefix - a beta - b) for entries of a 32-bit a and a 64-bit b, all in one pass: most of what is public is
-    /// of this kind. With a beta1 - prefix1 above and prefix0 + p - a beta0 - b below, the conjugate of the denominator
-    /// has two lanes that stay below 2^97 without a reduction, and products with them below 2^200.
+    /// Adds 1 / (prefix - a beta - b) for entries of a 32-bit a and a 64-bit b, two at a time and all in one pass: most of
+    /// what is public is of this kind. With a beta1 - prefix1 above and prefix0 + p - a beta0 - b below, the conjugate of
+    /// the denominator has two lanes that stay below 2^98 without a reduction, and all products with them below 2^230.
+    /// A last entry without a partner is left over: the first result is where what is left begins.
     function addPairs(uint256 p, uint256 end, uint256 entry, uint256 numerator, uint256 denominator)
         private
         pure
-        returns (uint256, uint256)
+        returns (uint256, uint256, uint256)
     {
         uint256 bad;
         assembly ("memory-safe") {
-            let n0 := mload(add(entry, 32))
-            let n1 := mload(mload(entry))
-            // in scratch memory: the stack is too short for what the loop needs
-            mstore(0, or(shl(137, shr(137, n1)), sub(P, and(n1, LOW_LANE))))
-            mstore(32, or(shl(137, sub(P, shr(128, n0))), add(P, and(n0, 0xFFFFFFFFFFFFFFFF))))
-            n0 := and(numerator, 0xFFFFFFFFFFFFFFFF)
-            n1 := shr(128, numerator)
-            for {} lt(p, end) { p := add(p, 12) } {
+            let weight := mload(mload(entry))
+            weight := or(shl(137, shr(137, weight)), sub(P, and(weight, LOW_LANE)))
+            let base := mload(add(entry, 32))
+            base := or(shl(137, sub(P, shr(128, base))), add(P, and(base, 0xFFFFFFFFFFFFFFFF)))
+            // the numerator is in scratch memory, for want of places on the stack
+            mstore(0, and(numerator, 0xFFFFFFFFFFFFFFFF))
+            mstore(32, shr(128, numerator))
+            end := sub(end, 12)
+            for {} lt(p, end) { p := add(p, 24) } {
                 let x := calldataload(p)
                 let d := and(shr(160, x), 0xFFFFFFFFFFFFFFFF)
                 bad := or(bad, add(d, 0xFFFFFFFF))
-                d := sub(add(mul(shr(224, x), mload(0)), mload(32)), d)
+                d := sub(add(mul(shr(224, x), weight), base), d)
                 x := shr(137, d)
                 d := and(d, LOW_LANE)
                 let norm := mod(add(mul(d, d), sub(shl(140, P), mul(7, mul(x, x)))), P)
-                n0 := mod(add(mul(n0, norm), mul(d, denominator)), P)
-                n1 := mod(add(mul(n1, norm), mul(x, denominator)), P)
+
+                let y := calldataload(add(p, 12))
+                let e := and(shr(160, y), 0xFFFFFFFFFFFFFFFF)
+                bad := or(bad, add(e, 0xFFFFFFFF))
+                e := sub(add(mul(shr(224, y), weight), base), e)
+                y := shr(137, e)
+                e := and(e, LOW_LANE)
+                let other := mod(add(mul(e, e), sub(shl(140, P), mul(7, mul(y, y)))), P)
+
+                // both fractions over the product of their norms
+                x := add(mul(x, other), mul(y, norm))
+                d := add(mul(d, other), mul(e, norm))
+                norm := mulmod(norm, other, P)
+                mstore(0, mod(add(mul(mload(0), norm), mul(d, denominator)), P))
+                mstore(32, mod(add(mul(mload(32), norm), mul(x, denominator)), P))
                 denominator := mulmod(denominator, norm, P)
             }
-            numerator := or(shl(128, n1), n0)
+            numerator := or(shl(128, mload(32)), mload(0))
             // a sum reaches 2^64 where b is p or more
             bad := shr(64, bad)
         }
         if (bad != 0) revert IStarkErrors.Message();
-        return (numerator, denominator);
+        return (p, numerator, denominator);
     }
 
     /// Adds 1 / (prefix - fingerprint) for all messages between `from` and `to`. 1 / d is conjugate(d) / norm(d) with the

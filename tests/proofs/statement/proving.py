@@ -30,5 +30,6 @@ def prove(traces: list[npt.NDArray[np.uint64]], heights: tuple[int, ...] = HEIGH
 
 
 def packed(messages: Messages) -> npt.NDArray[np.uint64]:
-    """Rows of (bus, fields), as the native checker takes them."""
-    return np.array([[bus, *fields] for bus, fields in messages], dtype=np.uint64)
+    """Rows of (bus, fields), padded with zeros, as the native checker takes them."""
+    width = max(len(fields) for _, fields in messages)
+    return np.array([[bus, *fields, *[0] * (width - len(fields))] for bus, fields in messages], dtype=np.uint64)

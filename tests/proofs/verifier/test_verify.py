@@ -22,6 +22,7 @@ from proofs.verifier.verify import Challenges, run_transcript, verify_on
 from proofs.verifier.vk import parse_verification_key
 from proofs.verifier.wire import head_length, parse_head, parse_query, query_length, split_proof
 
+from ..corpus import ILL_FORMED_RUNS, pack_runs
 from .conftest import Example
 from .regions import Region, regions
 
@@ -142,10 +143,20 @@ def test_ill_formed_messages(tiny: Example, message: tuple[int, tuple[int, ...]]
 
 
 @pytest.mark.parametrize(
-    "packed", [b"\x02" + bytes(24), b"\x00" + bytes(23), b"\x00" + bytes(25), b"\x00" + b"\xff" * 24]
+    "packed",
+    [b"\x02" + bytes(24), b"\x00" + bytes(23), b"\x00" + bytes(25), b"\x00" + b"\xff" * 24, *ILL_FORMED_RUNS.values()],
 )
 def test_ill_formed_packed_messages(tiny: Example, packed: bytes) -> None:
     assert _reason(lambda: unpack_messages(tiny.vk, packed)) is Reason.MESSAGE
+
+
+def test_runs_are_the_messages_that_they_stand_for(tiny: Example) -> None:
+    messages = unpack_messages(tiny.vk, tiny.messages)
+    assert unpack_messages(tiny.vk, pack_runs(messages)) == messages
+    assert unpack_messages(tiny.vk, bytes.fromhex("ff00 00000002 000103 05000102 00fffffe")) == (
+        (0, (0, 5, 0x102)),
+        (0, (0, 0, 0xFFFFFE)),
+    )
 
 
 @pytest.mark.parametrize("context", [b"", bytes(31), bytes(33)])
