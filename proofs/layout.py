@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,15 @@ from .expression import MODULUS
 from .tape import DerivedColumn, Program
 
 Column = npt.NDArray[np.uint64]
+Integers = npt.NDArray[Any]
+"""Exact integers of any sign, of dtype int64 or object: see :func:`exact`."""
 Row = dict[str, Any]
 """A number by column, or a sequence of them by digest. Any integers: they are taken modulo the field."""
 Block = dict[str, Column]
 """Rows of one table as arrays of field elements: shape (n,) for a column, (n, size) for a digest."""
 Part = tuple[int, int, Column]
 """First row, first column and values (shape (n, columns)) of a piece of a trace."""
+_SMALL: Final = 1 << 31
 
 
 class Rows(MutableMapping[str, list[Row]]):
@@ -92,6 +96,31 @@ def numbers(values: Sequence[int | Sequence[int]]) -> Column:
         return np.array(np.array(values, dtype=object) % MODULUS, dtype=np.uint64)
     whole[whole >= MODULUS] -= np.uint64(MODULUS)
     return whole
+
+
+def exact(values: Sequence[int]) -> Integers:
+    """Any integers in an array in which a product of two is exact: 64 bits where all are below 2^31, else objects."""
+    try:
+        array = np.array(values, dtype=np.int64)
+    except OverflowError:
+        return np.array(values, dtype=object)
+    small = not len(array) or (array.min() > -_SMALL and array.max() < _SMALL)
+    return array if small else array.astype(object)
+
+
+def elements(values: Integers) -> Column:
+    """An array of exact integers as field elements."""
+    if values.dtype == object:
+        return np.array(values % MODULUS, dtype=np.uint64)
+    wrapped = values.astype(np.uint64)
+    return np.where(values < 0, wrapped + np.uint64(MODULUS), wrapped)
+
+
+def digests(values: Collection[Sequence[int]], size: int = 4) -> Column:
+    """Tuples of canonical field elements, shape (n, size). Raises ValueError for tuples of another size."""
+    if any(len(value) != size for value in values):
+        raise ValueError(f"not all are of {size} elements")
+    return np.fromiter(chain.from_iterable(values), dtype=np.uint64, count=len(values) * size).reshape(-1, size)
 
 
 def placed(matrix: Matrix, rows: Rows) -> tuple[list[Part], int]:

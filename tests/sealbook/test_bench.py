@@ -112,6 +112,7 @@ def test_witness_profile(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = [row["own_seconds"] for row in figures["witness"]]
     assert seconds == sorted(seconds, reverse=True)
     assert any(row["function"].startswith("proofs/statement/witness/") for row in figures["witness"])
+    assert {"witness_seconds", "witness_processor_seconds", "write_traces_seconds"} <= figures.keys()
 
 
 @pytest.mark.slow

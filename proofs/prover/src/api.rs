@@ -128,7 +128,7 @@ fn prove<'py>(
     context: [u8; 32],
     traces: Vec<PyReadonlyArray2<'py, u64>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let traces = matrices(&traces)?;
+    let traces = progress::writing(|| matrices(&traces))?;
     let proof = py.detach(|| make_proof(&Setup::parse(vk)?, &context, &traces))?;
     Ok(PyBytes::new(py, &proof))
 }
@@ -325,14 +325,17 @@ fn prove_laid_out<'py>(
         .collect::<PyResult<Vec<_>>>()?;
     let proof = py.detach(|| -> Result<_, PyErr> {
         let setup = Setup::parse(vk)?;
-        let traces = layouts
-            .iter()
-            .enumerate()
-            .map(|(index, layout)| {
-                let table = witness::table(&setup.tape, index)?;
-                witness::lay_out(index, table, &derived_of(&derived, index), layout)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let write = |(index, layout)| {
+            let table = witness::table(&setup.tape, index)?;
+            witness::lay_out(index, table, &derived_of(&derived, index), layout)
+        };
+        let traces = progress::writing(|| {
+            layouts
+                .iter()
+                .enumerate()
+                .map(write)
+                .collect::<Result<Vec<_>, _>>()
+        })?;
         Ok(make_proof(&setup, &context, &traces)?)
     })?;
     Ok(PyBytes::new(py, &proof))

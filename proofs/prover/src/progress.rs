@@ -38,6 +38,7 @@ static FINISHED: AtomicU32 = AtomicU32::new(0);
 static INSTALL: Once = Once::new();
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 static EXTENDING: AtomicU64 = AtomicU64::new(0);
+static WRITING: AtomicU64 = AtomicU64::new(0);
 static SPENT: [AtomicU64; SPANS.len()] = [const { AtomicU64::new(0) }; SPANS.len()];
 static OPEN: Mutex<Option<HashMap<u64, Instant>>> = Mutex::new(None);
 
@@ -67,10 +68,20 @@ pub fn profile() -> Vec<(&'static str, f64)> {
         .iter()
         .zip(&SPENT)
         .map(|(name, spent)| (*name, seconds(spent)));
-    [("extend masked columns", seconds(&EXTENDING))]
-        .into_iter()
+    let own = [("write traces", &WRITING), ("extend masked columns", &EXTENDING)];
+    own.into_iter()
+        .map(|(name, spent)| (name, seconds(spent)))
         .chain(spans)
         .collect()
+}
+
+/// Time `run` as what makes the traces of the next proof.
+pub fn writing<T>(run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let out = run();
+    WRITING.store(0, Ordering::Relaxed);
+    add(&WRITING, start);
+    out
 }
 
 /// Time `run` as part of the extension of columns.

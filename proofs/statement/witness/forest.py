@@ -11,7 +11,7 @@ import numpy.typing as npt
 from commitments import _native
 from commitments.types import ZERO, Digest
 
-from ...layout import Block, Column
+from ...layout import Block, Column, digests
 from ...params import KEY_DEPTH
 from ..buses import LEVEL
 from .draft import Draft
@@ -33,7 +33,13 @@ class Tree:
 
 def grow(draft: Draft, trees: Sequence[Tree]) -> None:
     """Add the node rows of all trees and set their roots."""
-    add(draft, [level for tree in trees for level in _levels(tree)])
+    blocks = []
+    for tree in trees:
+        indices = sorted(tree.leaves)
+        before, after = (digests([tree.leaves[i][side] for i in indices]) for side in (0, 1))
+        made, tree.root = levels(tree.number, tree.depth, np.array(indices, dtype=np.uint64), before, after, tree.node)
+        blocks += made
+    add(draft, blocks)
 
 
 def add(draft: Draft, blocks: Sequence[Block]) -> None:
@@ -42,15 +48,19 @@ def add(draft: Draft, blocks: Sequence[Block]) -> None:
         draft.rows.extend("nodes", {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
 
 
-def _levels(tree: Tree) -> list[Block]:
-    """The tree's rows, from its lowest nodes up; sets the root."""
-    made = []
-    indices = np.array(sorted(tree.leaves), dtype=np.uint64)
-    before, after = (
-        np.array([tree.leaves[i][side] for i in indices.tolist()], dtype=np.uint64).reshape(-1, 4) for side in (0, 1)
-    )
-    for level in range(tree.depth - 1, -1, -1):
-        parents, rows = np.unique(indices >> np.uint64(1), return_inverse=True)
+def levels(
+    number: int, depth: int, indices: Column, before: Column, after: Column, node: Callable[[int, int], Digest]
+) -> tuple[list[Block], tuple[Digest, Digest]]:
+    """The rows of a tree from its lowest nodes up, and its roots before and after.
+
+    ``indices``: rising, of the touched leaves, with their digests before and after, shape (n, 4).
+    """
+    made, roots = [], (ZERO, ZERO)
+    for level in range(depth - 1, -1, -1):
+        if not len(indices):
+            break
+        first, rows = _groups(indices >> np.uint64(1))
+        parents = indices[first] >> np.uint64(1)
         touched = np.zeros((2, len(parents)), dtype=np.uint64)
         old, new = np.zeros((2, 2, len(parents), 4), dtype=np.uint64)
         sides = (indices & np.uint64(1)).astype(np.int64)
@@ -59,14 +69,13 @@ def _levels(tree: Tree) -> list[Block]:
         for side in (0, 1):
             still = np.nonzero(touched[side] == 0)[0]
             if len(still):
-                nodes = [tree.node(level + 1, 2 * parent + side) for parent in parents[still].tolist()]
-                old[side, still] = new[side, still] = np.array(nodes, dtype=np.uint64)
+                nodes = [node(level + 1, 2 * parent + side) for parent in parents[still].tolist()]
+                old[side, still] = new[side, still] = digests(nodes)
         before, after = _native.compress_many(old[0], old[1]), _native.compress_many(new[0], new[1])
         indices, ones = parents, np.ones(len(parents), dtype=np.uint64)
-        made.append(_block(ones, ones - ones, tree.number + LEVEL * level, indices, before, after, old, new, touched))
-    if made:
-        tree.root = _digest(before[0]), _digest(after[0])
-    return made
+        made.append(_block(ones, ones - ones, number + LEVEL * level, indices, before, after, old, new, touched))
+        roots = _digest(before[0]), _digest(after[0])
+    return made, roots
 
 
 def key_paths(leaves: Column, positions: Column, paths: Column) -> list[Block]:
@@ -74,41 +83,42 @@ def key_paths(leaves: Column, positions: Column, paths: Column) -> list[Block]:
 
     Paths under one root share their nodes.
     """
-    levels = []
+    steps = []
     node, index = leaves, positions
     for height in range(KEY_DEPTH):
         right = (index & np.uint64(1)).astype(bool)[:, None]
         other = paths[:, height]
         children = np.stack([np.where(right, other, node), np.where(right, node, other)])
         node = _native.compress_many(children[0], children[1])
-        levels.append((KEY_DEPTH - height - 1, index, children, node))
+        steps.append((children, node))
         index = index >> np.uint64(1)
     roots = node
     _, trees = np.unique(roots, axis=0, return_inverse=True)
-    tree = trees.ravel().astype(np.uint64) << np.uint64(KEY_DEPTH)
+    # Paths by the place of their leaf; of those that pass through one node, one stands for all above it. A node vouches
+    # once for a child that is a node too, and for a leaf as often as it is asked for.
+    paths_of = np.lexsort((positions, trees.ravel()))
+    below, tree = positions[paths_of], trees.ravel()[paths_of].astype(np.uint64) << np.uint64(KEY_DEPTH)
     made = []
-    # A node vouches once for a child that is a node too, and for a leaf as often as it is asked for.
-    asking: npt.NDArray[np.int64] = np.arange(len(leaves))
-    for level, below, children, own in levels:
-        _, first, row = np.unique(tree | below >> np.uint64(1), return_index=True, return_inverse=True)
-        touched = np.zeros((2, len(first)), dtype=np.uint64)
-        np.add.at(touched, ((below[asking] & np.uint64(1)).astype(np.int64), row[asking]), np.uint64(1))
-        asking, root = first.astype(np.int64), roots[first]
+    for height, (children, own) in enumerate(steps):
+        first, row = _groups(tree | below >> np.uint64(1))
+        sides = (below & np.uint64(1)).astype(np.int64)
+        touched = np.bincount(sides * len(first) + row, minlength=2 * len(first)).reshape(2, -1).astype(np.uint64)
+        paths_of, tree, below = paths_of[first], tree[first], below[first] >> np.uint64(1)
+        level, root = KEY_DEPTH - height - 1, roots[paths_of]
         none = np.zeros(len(first), dtype=np.uint64)
+        top = none + np.uint64(level == 0)
+        before = np.stack([root, root])
         made.append(
-            _block(
-                none,
-                none + np.uint64(level == 0),
-                LEVEL * level,
-                below[first] >> np.uint64(1),
-                root,
-                own[first],
-                np.stack([root, root]),
-                children[:, first],
-                touched,
-            )
+            _block(none, top, LEVEL * level, below, root, own[paths_of], before, children[:, paths_of], touched)
         )
     return made
+
+
+def _groups(keys: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each distinct key of a sorted array stands first, and the number of each key among these."""
+    starts = np.ones(len(keys), dtype=bool)
+    starts[1:] = keys[1:] != keys[:-1]
+    return np.flatnonzero(starts), np.cumsum(starts) - 1
 
 
 def _block(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from commitments.state import balance_slot
+import numpy as np
+
 from commitments.types import BALANCE_SLOT, KEY_SLOT, Digest
 
 from ...expression import MODULUS
+from ...layout import Block, digests, elements, exact, numbers
 from ...params import ASSETS
 from ..buses import TIME_SHIFT, WITHDRAWAL_SLOT, Phase
-from .draft import Draft
 from .inputs import TreeView
 
 
@@ -37,36 +38,46 @@ class Memory:
             self._now[key] = (0, value)
         return self._now[key]
 
-    def balance(self, account: int, asset: int) -> int:
-        return self.read(account, balance_slot(asset))[1][0]
-
     def write(self, account: int, slot: int, when: int, value: Digest) -> None:
         self.read(account, slot)
         a, b, c, d = (element % MODULUS for element in value)
         self._now[(account, slot)] = (when, (a, b, c, d))
 
+    def keep(self, account: int, slot: int, when: int) -> tuple[int, Digest]:
+        """Leave a slot as it is; gives when it was left before, and its value."""
+        known = self.read(account, slot)
+        self._now[(account, slot)] = (when, known[1])
+        return known
+
+    def put(self, account: int, slot: int, when: int, amount: int) -> None:
+        """Write a number to a slot that was read."""
+        self._now[(account, slot)] = (when, (amount % MODULUS, 0, 0, 0))
+
     def add(self, account: int, slot: int, when: int, amount: int) -> tuple[int, int]:
         """Add to a number; gives when it was left before, and its value before."""
         before, value = self.read(account, slot)
-        self.write(account, slot, when, (value[0] + amount, 0, 0, 0))
+        self.put(account, slot, when, value[0] + amount)
         return before, value[0]
 
     def touched(self) -> list[tuple[int, int]]:
         return sorted(self._now)
 
-    def add_cells(self, draft: Draft) -> None:
+    def cells(self) -> Block:
         """Rows of the cell table for everything touched."""
-        for account, slot in self.touched():
-            until, new = self._now[(account, slot)]
-            kind = "key" if slot == KEY_SLOT else "balance" if slot < 16 else "withdrawal"
-            first = {"key": 0, "balance": BALANCE_SLOT, "withdrawal": WITHDRAWAL_SLOT}[kind]
-            asset = slot - first
-            if asset >= ASSETS:
-                raise ValueError(f"slot {slot} is no slot of the state")
-            draft.add(
-                "cells", **{kind: 1}, account=account, asset=asset, until=until,
-                old=self.before[(account, slot)], new=new,
-            )  # fmt: skip
+        touched = self.touched()
+        accounts, slots = (exact([address[i] for address in touched]) for i in (0, 1))
+        key, balance, withdrawal = slots == KEY_SLOT, (slots != KEY_SLOT) & (slots < 16), slots >= 16
+        asset = slots - np.where(key, KEY_SLOT, np.where(balance, BALANCE_SLOT, WITHDRAWAL_SLOT))
+        if (asset >= ASSETS).any():
+            raise ValueError(f"slot {slots[asset >= ASSETS][0]} is no slot of the state")
+        flags = {"key": key, "balance": balance, "withdrawal": withdrawal}
+        return {
+            **{name: elements(flag) for name, flag in flags.items()},
+            "account": elements(accounts), "asset": elements(asset),
+            "until": numbers([self._now[address][0] for address in touched]),
+            "old": digests([self.before[address] for address in touched]),
+            "new": digests([self._now[address][1] for address in touched]),
+        }  # fmt: skip
 
     def changed_leaves(self) -> dict[int, tuple[Digest, Digest]]:
         """Touched leaves of the state tree: index -> (before, after)."""

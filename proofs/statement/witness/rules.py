@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
 
 from matching.fees import fee_per_lot
 
+from ...layout import Integers, exact
 from .inputs import Market
 
 
@@ -22,6 +27,39 @@ class Order:
     buy: bool
     price: int
     quantity: int
+
+
+class Book(Sequence[Order]):
+    """The admitted orders of one auction, side by side in arrays of shape (orders,)."""
+
+    def __init__(self, numbers: Integers, buys: npt.NDArray[np.bool_], prices: Integers, quantities: Integers) -> None:
+        self.numbers = numbers
+        self.buys = buys
+        self.prices = prices
+        self.quantities = quantities
+
+    @classmethod
+    def of(cls, orders: Sequence[Order]) -> Book:
+        """Orders as a book; a book is one."""
+        if isinstance(orders, Book):
+            return orders
+        numbers, prices, quantities = (
+            exact([getattr(o, name) for o in orders]) for name in ("number", "price", "quantity")
+        )
+        return cls(numbers, np.array([o.buy for o in orders], dtype=bool), prices, quantities)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Order: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Order]: ...
+    def __getitem__(self, place: int | slice) -> Order | list[Order]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        number, price, quantity = (int(array[place]) for array in (self.numbers, self.prices, self.quantities))
+        return Order(number, bool(self.buys[place]), price, quantity)
 
 
 @dataclass(frozen=True, slots=True)
