@@ -76,6 +76,8 @@ class Node:
         self._events_since_snapshot = settings.snapshot_events
         self._secrets_in_snapshot = False
         self._draining = False
+        self._done = False
+        """Whether it stops because it is drained."""
         self._failure: asyncio.Future[None] | None = None
 
     # ------------------------------------------------------------------------------------------ floor
@@ -207,7 +209,7 @@ class Node:
             finally:
                 await _cancel([*background, *self._duties.tasks])
         finally:
-            await self.server.close("drained" if self._draining else "stopping")
+            await self.server.close("drained" if self._done else "stopping")
             await self.status.close()
             self._prover.stop()
             await _cancel([recorder])
@@ -235,6 +237,7 @@ class Node:
                 assert self._failure is not None
                 if not self._failure.done():
                     self._failure.set_result(None)
+                    self._done = True
                 return
             if self._clock.due(self._wall_clock()):
                 number = self._clock.closing()
