@@ -6,21 +6,19 @@ decided one after the other and still share a disk write.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
-
-import msgspec
+from collections.abc import Callable
 
 from . import attest, views
 from .batch import Batch
+from .commits import Commits
 from .errors import RequestError
-from .events import ZERO, CommitmentAccepted, CommitmentLeased, Digest, Event, OpenedEntry, RevealAccepted
-from .leases import Leases
+from .events import ZERO, CommitmentAccepted
+from .floor import Floor
 from .limits import Limits
-from .openings import RevealError, check_opening, commitment_path
+from .openings import commitment_path
 from .refusals import refusal
+from .reveals import Reveals
 from .sessions import Answer
 from .sessions import Session as Connection
 from .state import VenueState
@@ -28,7 +26,6 @@ from .streams import PUBLIC, Streams
 from .subscriptions import heartbeat, keys_of, open_channels
 from .wire import (
     SCHEMA,
-    Acknowledgement,
     Cancel,
     Commit,
     Drain,
@@ -43,14 +40,11 @@ from .wire import (
     Item,
     ItemReply,
     Lease,
-    Leased,
     Login,
     Many,
     Message,
     Path,
     Receipt,
-    Refusal,
-    RefusalReason,
     Request,
     Results,
     Reveal,
@@ -59,38 +53,11 @@ from .wire import (
     Subscribe,
     Subscribed,
     digest_of,
-    digests_of,
     hex_digest,
 )
 
 OPERATOR = 0
 """Account number under which the operator logs in."""
-
-
-class Floor(Protocol):
-    """What the desk needs of the node around it."""
-
-    def record(self, events: Sequence[Event]) -> asyncio.Future[None] | None:
-        """Apply events at once. The future is done when they, and all before them, are on disk; None: they are."""
-
-    def head(self) -> int:
-        """Number of the newest L1 block that was seen."""
-
-    def closes_at(self, batch: Batch) -> float | None:
-        """When the open batch is planned to close."""
-
-    def seal_now(self) -> None:
-        """Close the open batch.
-
-        :raises RequestError: ``wrong_phase`` if the batch before it is not sealed yet.
-        """
-
-    @property
-    def draining(self) -> bool:
-        """Whether no new commitments are taken because the node will stop."""
-
-    def drain(self) -> None:
-        """Take no new commitments, bring all batches to their settlement, then stop."""
 
 
 class Desk:
@@ -111,8 +78,9 @@ class Desk:
         self._limits = limits or Limits()
         self.streams = Streams()
         """Numbers of what is pushed."""
-        self._leases = Leases(state.lifecycle)
         self._domain = attest.Domain(state.parameters.chain_id, state.parameters.contract)
+        self._commits = Commits(state, operator, self._domain, floor, clock)
+        self._reveals = Reveals(state, operator, self._domain, floor)
 
     def hello(self, challenge: bytes) -> Hello:
         """The greeting of a new connection."""
@@ -139,9 +107,9 @@ class Desk:
         match request:
             case Commit():
                 committed = digest_of(request.commitment, "commitment")
-                return self._commit(_account(session, request.account), request, committed)
+                return self._commits.commit(_account(session, request.account), request, committed)
             case Reveal():
-                return self._reveal(_account(session, request.account), request)
+                return self._reveals.reveal(_account(session, request.account), request)
             case Many():
                 answers = [self._item(session, item) for item in request.items]
                 # Writes are done in their order: the last one that is waited for covers all.
@@ -149,9 +117,9 @@ class Desk:
                 replies: tuple[ItemReply, ...] = tuple(answer.message for answer in answers)  # type: ignore[misc]
                 return Answer(Results(request.id, replies), written)
             case Cancel():
-                return self._commit(_account(session, request.account), request, ZERO)
+                return self._commits.commit(_account(session, request.account), request, ZERO)
             case Lease():
-                return self._lease(_account(session, request.account), request)
+                return self._commits.lease(_account(session, request.account), request)
             case _:
                 return Answer(self._told(session, request))
 
@@ -169,7 +137,7 @@ class Desk:
             case GetPath():
                 return self._path(_account(session, request.account), request)
             case GetReceipt():
-                return self._receipt(_account(session, request.account), request)
+                return self._commits.receipt(_account(session, request.account), request)
             case GetBatch():
                 return self._status(request.batch, request.id, session.account)
             case GetResult():
@@ -195,12 +163,7 @@ class Desk:
 
     def lapsed(self, now: float) -> list[CommitmentAccepted]:
         """The cancels of leases that were not renewed, to be recorded."""
-        cancels = []
-        for lease in self._leases.lapsed(now):
-            message = (lease.batch, lease.account, lease.sequence, ZERO)
-            receipt = self._operator.sign(self._domain.receipt(*message))
-            cancels.append(CommitmentAccepted(*message, lease.signature, receipt))
-        return cancels
+        return self._commits.lapsed(now)
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -235,59 +198,6 @@ class Desk:
             sequence=last.sequence if last is not None else 0,
         )
 
-    def _commit(self, account: int, request: Commit | Cancel, commitment: Digest) -> Answer:
-        if isinstance(request, Commit) and commitment == ZERO:
-            raise RequestError("commitment 0 is a cancel", code="malformed", field="commitment")
-        registered = self._state.registry.accounts[account]
-        signature = bytes.fromhex(request.signature[2:])
-        message = (request.batch, account, request.sequence, commitment)
-        attest.check_signer(self._domain.commitment(*message), signature, registered.commit_key)
-        if not self._state.reachable(account):
-            raise RequestError(
-                "the registration may not be applied before this batch",
-                code="registration_pending",
-                retryable=True,
-            )
-        accepted = self._state.lifecycle.check_commitment(*message)
-        if accepted is None and commitment != ZERO and self._floor.draining:
-            raise RequestError("the venue takes no new commitments: it will stop", code="unavailable", retryable=True)
-        if accepted is None:
-            receipt = self._operator.sign(self._domain.receipt(*message))
-            accepted = CommitmentAccepted(*message, signature, receipt)
-            written = self._floor.record([accepted])
-        else:
-            written = self._floor.record([])
-        return Answer(
-            Receipt(
-                id=request.id,
-                batch=request.batch,
-                account=account,
-                sequence=request.sequence,
-                commitment=hex_digest(commitment),
-                signature="0x" + accepted.receipt.hex(),
-            ),
-            written,
-        )
-
-    def _lease(self, account: int, request: Lease) -> Answer:
-        signature = bytes.fromhex(request.signature[2:])
-        lease = CommitmentLeased(request.batch, account, request.sequence, signature, request.seconds)
-        held = self._state.lifecycle.batch(request.batch).leases.get(account)
-        if held != lease:
-            registered = self._state.registry.accounts[account]
-            digest = self._domain.commitment(request.batch, account, request.sequence, ZERO)
-            attest.check_signer(digest, signature, registered.commit_key)
-        self._state.lifecycle.check_lease(request.batch, account, request.sequence)
-        self._leases.renew(lease, self._clock())
-        written = self._floor.record([] if held == lease else [lease])
-        return Answer(Leased(request.id, request.batch, request.sequence, request.seconds), written)
-
-    def _receipt(self, account: int, request: GetReceipt) -> Receipt:
-        accepted = self._state.lifecycle.batch(request.batch).commitments.get(account)
-        if accepted is None:
-            raise RequestError(f"batch {request.batch} holds no message of account {account}", code="not_found")
-        return views.receipt(accepted, request.id)
-
     def _path(self, account: int, request: GetPath) -> Path:
         batch = self._state.lifecycle.check_reveal_phase(request.batch)
         index, leaf = batch.leaf(account)
@@ -304,65 +214,6 @@ class Desk:
             siblings=tuple(hex_digest(node) for node in siblings),
             signature=attest.sign_path(self._operator, self._domain, batch, index, siblings),
         )
-
-    def _reveal(self, account: int, request: Reveal) -> Answer:
-        batch = self._state.lifecycle.check_reveal_phase(request.batch)
-        try:
-            _, leaf = batch.leaf(account)
-        except RequestError as error:
-            return self._refusal(request, account, ZERO, "no_leaf", str(error))
-        if batch.settled is not None:
-            given = batch.acknowledgements.get(account)
-            if given is None:
-                return self._refusal(request, account, leaf.commitment, "late", "the batch is settled")
-            return _acknowledged(request, account, leaf.commitment, given)
-        try:
-            reveal = self._opened(batch, account, leaf.commitment, request)
-        except RevealError as error:
-            return self._refusal(request, account, leaf.commitment, error.reason, str(error))
-        earlier = batch.reveals.get(account)
-        if earlier is None:
-            if batch.reveals_ended or self._floor.head() > (self._state.lifecycle.reveal_until(batch.number) or 0):
-                return self._refusal(request, account, leaf.commitment, "late", "the reveal deadline has passed")
-            acknowledgement = self._operator.sign(self._domain.acknowledgement(batch.number, account, leaf.commitment))
-            earlier = msgspec.structs.replace(reveal, acknowledgement=acknowledgement)
-            written = self._floor.record([earlier])
-        else:
-            written = self._floor.record([])
-        return _acknowledged(request, account, leaf.commitment, earlier.acknowledgement, written)
-
-    def _opened(self, batch: Batch, account: int, commitment: Digest, request: Reveal) -> RevealAccepted:
-        """The reveal as an event, checked against the leaf (without acknowledgement)."""
-        salt = digest_of(request.salt, "salt")
-        if salt[3] != 0:
-            raise RevealError("malformed_bundle", "salt: its fourth element is not 0", "salt")
-        reveal = RevealAccepted(
-            batch=batch.number,
-            account=account,
-            entries=tuple(OpenedEntry(e.kind, e.market, e.price, e.quantity) for e in request.entries),
-            salt=salt[:3],
-            secret=digest_of(request.secret, "secret"),
-            key_position=request.key_position,
-            key_path=digests_of(request.key_path, "key_path"),
-            acknowledgement=b"",
-        )
-        check_opening(self._state.parameters, reveal, commitment, self._state.key_root(account, batch.number))
-        return reveal
-
-    def _refusal(
-        self, request: Reveal, account: int, commitment: Digest, reason: RefusalReason, message: str
-    ) -> Answer:
-        digest = self._domain.refusal(request.batch, account, commitment, reason)
-        refused = Refusal(
-            id=request.id,
-            batch=request.batch,
-            account=account,
-            commitment=hex_digest(commitment),
-            reason=reason,
-            message=message,
-            signature="0x" + self._operator.sign(digest).hex(),
-        )
-        return Answer(refused)
 
     def _result(self, account: int, request: GetResult) -> Message:
         batch = self._state.lifecycle.check_result(request.batch)
@@ -403,13 +254,6 @@ class Desk:
         if batch is None:
             raise RequestError("no batch is open at this moment", code="unavailable", retryable=True)
         return batch
-
-
-def _acknowledged(
-    request: Reveal, account: int, commitment: Digest, signature: bytes, written: asyncio.Future[None] | None = None
-) -> Answer:
-    digest = hex_digest(commitment)
-    return Answer(Acknowledgement(request.id, request.batch, account, digest, "0x" + signature.hex()), written)
 
 
 def _account(session: Connection, named: int | None) -> int:

@@ -28,7 +28,8 @@ class Prover(Protocol):
 
 
 class EpochStore:
-    """One file per proven epoch, written whole or not at all. Its SHA-256 is in the journal."""
+    """One file per proven epoch, written whole or not at all, until the settlement is final. Its SHA-256 is in the
+    journal."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,3 +64,13 @@ class EpochStore:
         if hashlib.sha256(data).digest() != proven.digest:
             return None
         return msgspec.msgpack.decode(data, type=SettlementPackage)
+
+    def forget(self, settled: int) -> None:
+        """Delete the files of epochs that are settled for good: of batches before number ``settled``.
+
+        A settlement is known from final blocks alone, so no reorganisation makes the node send it again.
+        """
+        for file in self._folder.glob("*.settlement*"):
+            last = file.name.partition("-")[2].partition(".")[0]
+            if last.isdigit() and int(last) < settled:
+                file.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from .vault import Vault
 
 T = TypeVar("T", Batch, Snapshot)
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Version of the tables and of the events in them."""
 
 _TABLES: Final = (
@@ -72,6 +72,7 @@ class Journal:
         """The connection serves the writer's thread and readers of old batches."""
         self._snapshot_at = self._start()[0]
         self._next, self._chain = self._tail()
+        self._oldest: int = self._database.execute("SELECT ifnull(min(number), 0) FROM events").fetchone()[0]
 
     def close(self) -> None:
         with self._lock:
@@ -125,17 +126,23 @@ class Journal:
                 self._database.executemany("INSERT OR REPLACE INTO batches VALUES (?, ?)", kept)
                 if snapshot is not None:
                     self._database.execute("INSERT OR REPLACE INTO snapshot VALUES (0, ?, ?, ?)", snapshot)
-                self._database.execute(
-                    "DELETE FROM events WHERE number < min(?, (SELECT min(number) FROM events) + ?)",
-                    (self._snapshot_at if snapshot is None else snapshot[0], _TRIM),
-                )
+                oldest = self._trimmed(self._snapshot_at if snapshot is None else snapshot[0])
                 self._database.execute("COMMIT")
+                self._oldest = oldest
             except sqlite3.Error:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise JournalError(f"cannot write {self._path}: {error}", code="journal_write") from None
+
+    def _trimmed(self, before: int) -> int:
+        """Delete some of the events that a snapshot made superfluous; the oldest number that may be left."""
+        if self._oldest >= before:
+            return self._oldest
+        until = min(before, self._oldest + _TRIM)
+        self._database.execute("DELETE FROM events WHERE number < ?", (until,))
+        return until
 
     def snapshot(self) -> Snapshot | None:
         """The state from which :meth:`replay` goes on; None: the start.

@@ -14,10 +14,9 @@ their proof. The machine is used in three ways:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from .batch import Batch, CommitmentLeaf
+from .duty import Duty, due
 from .errors import JournalError, RequestError
 from .events import (
     ZERO,
@@ -39,65 +38,6 @@ from .events import (
 from .parameters import VenueParameters
 from .shelf import Shelf
 from .snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A new batch must be opened."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """The closed batch must be sealed on L1."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitReveals:
-    """Reveals are collected until all leaves are open or L1 has passed block ``until``."""
-
-    batch: int
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """The beacon must be recorded on L1."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """The batch can be cleared."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class CloseEpoch:
-    """Batches ``first`` .. ``last`` are cleared and belong to no epoch yet; the epoch policy decides."""
-
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prove:
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    first: int
-    last: int
-
-
-Duty: TypeAlias = Open | Seal | AwaitReveals | Draw | Clear | CloseEpoch | Prove | Settle
 
 
 class Lifecycle:
@@ -170,30 +110,7 @@ class Lifecycle:
 
     def duties(self) -> list[Duty]:
         """All that is to be done now, oldest batch first."""
-        found: list[Duty] = []
-        if self.open_batch is None:
-            found.append(Open(len(self.batches)))
-        if self._sealed < len(self.batches) and self.batches[self._sealed].leaves is not None:
-            found.append(Seal(self._sealed))
-        for batch in self.batches[self._cleared : self._sealed]:
-            assert batch.seal is not None
-            if not batch.reveals_ended:
-                found.append(AwaitReveals(batch.number, batch.seal.block + self.parameters.reveal_window))
-            if not batch.drawn:
-                found.append(Draw(batch.number))
-        if self._cleared < self._sealed:
-            batch = self.batches[self._cleared]
-            if batch.reveals_ended and batch.drawn:
-                found.append(Clear(batch.number))
-        if self._in_epochs > self._settled:
-            epoch = self.batches[self._settled].epoch
-            assert epoch is not None
-            proven = self.batches[self._settled].proven is not None
-            found.append(Settle(*epoch) if proven else Prove(*epoch))
-        elif self._cleared > self._in_epochs:
-            last = min(self._cleared, self._in_epochs + self.parameters.max_batches) - 1
-            found.append(CloseEpoch(self._in_epochs, last))
-        return found
+        return due(self.batches, self.marks, self.parameters)
 
     # ------------------------------------------------------------------------------------------ checks
 

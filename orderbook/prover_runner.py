@@ -33,7 +33,7 @@ class ProcessProver:
     """Proves one epoch at a time. ``tiers`` are the contract's verification-key hashes.
 
     ``progress`` is called in the event loop with (first batch, fraction done). ``proofs``: profile of the proof
-    parameters.
+    parameters. ``process``: what the process does, if not :func:`work`.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class ProcessProver:
         tiers: tuple[bytes, ...],
         progress: Callable[[int, float], None] | None = None,
         proofs: str = "fast",
+        process: Callable[[Connection, Job], None] | None = None,
     ) -> None:
         self._tiers = tiers
+        self._work = process or work
         self._proofs = proofs
         self._progress = progress
         self._process: SpawnProcess | None = None
@@ -56,7 +58,7 @@ class ProcessProver:
         started = time.monotonic()
         context = multiprocessing.get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_main, args=(sender, job), name="sealbook-prover", daemon=True)
+        process = context.Process(target=self._work, args=(sender, job), name="sealbook-prover", daemon=True)
         self._process = process
         await blocking(process.start)
         sender.close()
@@ -123,7 +125,7 @@ def _end(process: SpawnProcess) -> None:
         process.join()
 
 
-def _main(sender: Connection, job: Job) -> None:
+def work(sender: Connection, job: Job) -> None:
     """The process's work. Errors cross the pipe as code and message, never as the objects that hold secrets."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()

@@ -15,6 +15,7 @@ from commitments.venue import keccak256
 from orderbook import views
 from orderbook.batch import Batch
 from orderbook.desk import Desk
+from orderbook.duty import AwaitReveals, Clear, CloseEpoch, Draw, Duty, Open, Prove, Seal, Settle
 from orderbook.engine import clear_batch
 from orderbook.errors import RequestError
 from orderbook.events import (
@@ -29,7 +30,6 @@ from orderbook.events import (
     Event,
     RevealsEnded,
 )
-from orderbook.lifecycle import AwaitReveals, Clear, CloseEpoch, Draw, Duty, Open, Prove, Seal, Settle
 from orderbook.notices import notices
 from orderbook.openings import commitment_root
 from orderbook.state import VenueState
@@ -51,7 +51,7 @@ _OPERATOR: Final = SigningKey(keccak256(b"sealbook/simulation/operator"))
 
 
 class SimFloor:
-    """Implements :class:`orderbook.desk.Floor`. ``switch`` knows who is connected, ``archive`` what is settled."""
+    """Implements :class:`orderbook.floor.Floor`. ``switch`` knows who is connected, ``archive`` what is settled."""
 
     draining = False
 

@@ -49,7 +49,7 @@ examples:
 files in --data:
   journal.sqlite3   every event, on disk before it is acknowledged; the node resumes from it
   journal.key       the key under which reveals are encrypted there; without it the journal cannot be read
-  epochs/           settlement packages, to be sent again if need be
+  epochs/           settlement packages, to be sent again if need be; deleted when the settlement is final
 
 The operator key file holds 64 hex digits and must be readable by its owner only (mode 600).
 SIGINT and SIGTERM answer what was asked, tell every client, and stop; a second one does not wait.

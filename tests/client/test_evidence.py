@@ -34,7 +34,7 @@ from commitments.bundle import commitment_tree
 from commitments.receipts import Domain, SigningKey
 from commitments.types import ZERO, Digest
 from commitments.venue import keccak256
-from orderbook.lifecycle import Clear, Duty
+from orderbook.duty import Clear, Duty
 from orderbook.sessions import Answer
 from orderbook.wire import Commit, Receipt, Request, hex_digest
 from proofs.statement.public import MarketResult, Missing, PublicData

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from commitments.venue import venue_id
 from orderbook.parameters import AssetParameters, MarketParameters, VenueParameters
+
+from .simulated import OPERATOR, SimulatedL1
 
 CONTRACT = "0x" + "11" * 20
 ZERO_ADDRESS = "0x" + "00" * 20
@@ -31,3 +35,9 @@ def parameters() -> VenueParameters:
         beacon_delay=2,
         min_seal_interval=1,
     )
+
+
+@pytest.fixture
+def l1(parameters: VenueParameters) -> SimulatedL1:
+    """An exchange contract in memory, of an operator whose key tests have."""
+    return SimulatedL1(replace(parameters, operator=OPERATOR.address))

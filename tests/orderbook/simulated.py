@@ -301,3 +301,28 @@ class Trader:
 
 def signed_by_operator(digest: bytes, signature: str) -> bool:
     return recover(digest, bytes.fromhex(signature[2:])) == OPERATOR.address
+
+
+def funded(l1: SimulatedL1, name: int, batch: int = 0) -> Trader:
+    """An account with both assets of the first market."""
+    trader = Trader(l1, name, batch)
+    l1.deposit(trader.account, 0, 10**6)
+    l1.deposit(trader.account, 1, 10**9)
+    return trader
+
+
+async def refused(client: Client, request: wire.Message) -> tuple[str, str, bool]:
+    """Code, field, and whether to repeat, of the error that answers."""
+    error = await client.ask(request, wire.Error)
+    return (error.code, error.field, error.retryable)
+
+
+async def sealed(operator: Client) -> None:
+    """Have the open batch closed."""
+    await operator.ask(wire.SealNow(operator.next_id()), wire.BatchStatus)
+
+
+async def everything(client: Client, answers: list[wire.Reply]) -> None:
+    """Read until the connection ends, which raises."""
+    while True:
+        answers.append(await client.receive())

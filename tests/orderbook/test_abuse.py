@@ -7,7 +7,6 @@ import base64
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,10 @@ import pytest
 from orderbook import wire
 from orderbook.limits import Limits
 from orderbook.node import Node
-from orderbook.parameters import VenueParameters
 
-from .simulated import OPERATOR, Client, SimulatedL1, Trader, connected, running, signed_by_operator
+from .simulated import Client, SimulatedL1, Trader, connected, funded, running, signed_by_operator
 
 FREE = Limits(requests_per_second=1e9, burst=10**9, strikes=10**9)
-
-
-@pytest.fixture
-def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(replace(parameters, operator=OPERATOR.address))
-
-
-def funded(l1: SimulatedL1, name: int) -> Trader:
-    trader = Trader(l1, name)
-    l1.deposit(trader.account, 0, 10**6)
-    l1.deposit(trader.account, 1, 10**9)
-    return trader
 
 
 def frame(payload: bytes, binary: bool = False) -> bytes:

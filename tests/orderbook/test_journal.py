@@ -135,7 +135,7 @@ def test_another_venue_and_another_schema(tmp_path: Path, vault: Vault) -> None:
         opened(tmp_path, vault, "2:0xbb")
     assert caught.value.code == "journal_foreign"
     altered(tmp_path, "UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(JournalError, match="has schema 99, this node reads 2") as caught:
+    with pytest.raises(JournalError, match="has schema 99, this node reads 3") as caught:
         opened(tmp_path, vault)
     assert caught.value.code == "journal_schema"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,8 @@ import pytest
 from orderbook import wire
 from orderbook.events import ZERO
 from orderbook.node import Node
-from orderbook.parameters import VenueParameters
 
 from .simulated import OPERATOR, Client, SimulatedL1, Trader, connected, running
-
-
-@pytest.fixture
-def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(replace(parameters, operator=OPERATOR.address))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from orderbook.duty import AwaitReveals, Clear, CloseEpoch, Draw, Open, Prove, Seal, Settle
 from orderbook.errors import JournalError, RequestError
 from orderbook.events import (
     ZERO,
@@ -24,7 +25,7 @@ from orderbook.events import (
     RevealAccepted,
     RevealsEnded,
 )
-from orderbook.lifecycle import AwaitReveals, Clear, CloseEpoch, Draw, Lifecycle, Open, Prove, Seal, Settle
+from orderbook.lifecycle import Lifecycle
 from orderbook.parameters import AssetParameters, MarketParameters, VenueParameters
 
 PARAMETERS = VenueParameters(

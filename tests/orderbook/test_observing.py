@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,12 @@ import pytest
 from orderbook import wire
 from orderbook.errors import ConfigurationError, EndpointDownError
 from orderbook.metrics import Counter, Gauge, Histogram, Metrics
-from orderbook.parameters import VenueParameters
 from orderbook.status import StatusServer
 from sealbook.logs import _Lines, _Objects
 
 from .simulated import OPERATOR, SimulatedL1, Trader, connected, running
 
 LINE = re.compile(r'^[a-z0-9_]+(\{[a-z]+="[^"]*"(,le="[^"]+")?\}|\{le="[^"]+"\})? [-+0-9.e]+$')
-
-
-@pytest.fixture
-def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(replace(parameters, operator=OPERATOR.address))
 
 
 async def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:

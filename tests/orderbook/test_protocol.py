@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,10 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from orderbook import wire
 from orderbook.limits import Limits
-from orderbook.parameters import VenueParameters
 
-from .simulated import OPERATOR, Client, SimulatedL1, Trader, connected, running, signed_by_operator
+from .simulated import OPERATOR, Client, SimulatedL1, connected, funded, running, signed_by_operator
 
 TLS = Path(__file__).parent / "tls"
-
-
-@pytest.fixture
-def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(replace(parameters, operator=OPERATOR.address))
-
-
-def funded(l1: SimulatedL1, name: int) -> Trader:
-    trader = Trader(l1, name)
-    l1.deposit(trader.account, 0, 10**6)
-    l1.deposit(trader.account, 1, 10**9)
-    return trader
 
 
 def own(message: wire.Commit, account: int) -> wire.Commit:

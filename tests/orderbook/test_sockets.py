@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orderbook import wire
 from orderbook.limits import Limits
-from orderbook.parameters import VenueParameters
 
-from .simulated import OPERATOR, SimulatedL1, Trader, connected, running
+from .simulated import SimulatedL1, Trader, connected, running
 from .test_abuse import discard, frame, raw
 
 PING = wire.encode(wire.Ping(7)).encode()
-
-
-@pytest.fixture
-def l1(parameters: VenueParameters) -> SimulatedL1:
-    return SimulatedL1(replace(parameters, operator=OPERATOR.address))
 
 
 def opcode(data: bytes, first: int) -> bytes:

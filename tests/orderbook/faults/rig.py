@@ -15,8 +15,7 @@ from typing import Any
 
 from commitments.keys import KeyTree, Seed
 from commitments.receipts import Domain, SigningKey
-from orderbook import node as node_module
-from orderbook import wire
+from orderbook import duties, follower, wire
 from orderbook.batch import Batch
 from orderbook.epochs import Prover
 from orderbook.errors import JournalError, ProverError
@@ -277,7 +276,8 @@ class Rig:
 
 def inline_threads(patch: Callable[[object, str, object], None]) -> None:
     """Have nodes run their blocking calls inline."""
-    patch(node_module, "blocking", _inline)
+    for module in (duties, follower):
+        patch(module, "blocking", _inline)
 
 
 class Account:
