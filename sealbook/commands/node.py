@@ -30,7 +30,7 @@ from orderbook.vault import Vault
 from proofs.params import PROFILES
 
 from ..logs import set_up
-from ..words import address, count, seconds
+from ..words import address, batches, count, seconds
 
 _DESCRIPTION = """\
 Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
@@ -113,30 +113,30 @@ def add_parser(subparsers: Any) -> None:
         help="on SIGTERM take no new commitments, and stop when every batch is settled or after S seconds (default 0:"
         " answer what was asked and stop)",
     )
-    batches = parser.add_argument_group("batches")
-    batches.add_argument(
+    batching = parser.add_argument_group("batches")
+    batching.add_argument(
         "--batch-seconds",
         type=seconds,
         default=10.0,
         metavar="S",
         help="age at which a batch closes; 0: not by age",
     )
-    batches.add_argument("--batch-commitments", type=count, metavar="N", help="commitments at which a batch closes")
-    batches.add_argument(
+    batching.add_argument("--batch-commitments", type=count, metavar="N", help="commitments at which a batch closes")
+    batching.add_argument(
         "--batches-per-epoch",
         type=batches,
         default=1,
         metavar="N",
         help="batches proven together (default 1, at most 16)",
     )
-    batches.add_argument(
+    batching.add_argument(
         "--epoch-seconds",
         type=seconds,
         default=300.0,
         metavar="S",
         help="prove fewer after this time (default 300)",
     )
-    batches.add_argument(
+    batching.add_argument(
         "--proofs",
         choices=sorted(PROFILES),
         help="fast: the least work; compact: the fewest bytes on L1, six times the work (default: compact, but fast on"
