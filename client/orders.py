@@ -71,14 +71,7 @@ def buy(
     client_order_id: str | None = None,
 ) -> Order:
     """A buy order; see :class:`Order`."""
-    return Order(
-        side=Side.BUY,
-        market=market,
-        quantity=quantity,
-        price=price,
-        slippage=slippage,
-        client_order_id=client_order_id,
-    )
+    return _order(Side.BUY, market, quantity, price, slippage, client_order_id)
 
 
 def sell(
@@ -90,14 +83,13 @@ def sell(
     client_order_id: str | None = None,
 ) -> Order:
     """A sell order; see :class:`Order`."""
-    return Order(
-        side=Side.SELL,
-        market=market,
-        quantity=quantity,
-        price=price,
-        slippage=slippage,
-        client_order_id=client_order_id,
-    )
+    return _order(Side.SELL, market, quantity, price, slippage, client_order_id)
+
+
+def _order(
+    side: Side, market: int | str, quantity: Number, price: Number | None, slippage: str | None, name: str | None
+) -> Order:
+    return Order(side=side, market=market, quantity=quantity, price=price, slippage=slippage, client_order_id=name)
 
 
 def withdrawal(asset: int | str, amount: Number, *, client_order_id: str | None = None) -> Withdrawal:

@@ -11,13 +11,17 @@ from client.orders import Instruction
 from contracts.exchange import Exchange
 from orderbook.wire import BatchStatus
 
+from ..checks import check_export
+from ..collect import collect
+from ..export import write_export
 from . import cast
 from .audit import Ledger, to_tokens
 from .cast import ASSETS
 from .published import published_balances
+from .stage import Stage
 from .timeline import Timeline
 
-__all__ = ["Record", "compare"]
+__all__ = ["Record", "compare", "export"]
 
 
 @dataclass
@@ -75,4 +79,24 @@ async def compare(
     timeline.table("Balances under L1's state root", ["account", *ASSETS, "agree"], rows)
     timeline.say("proven to each client by a Merkle path; compared with L1's public data, and with a recomputation")
     timeline.say("from the orders that shares no code with the venue")
+    return failures
+
+
+async def export(stage: Stage, timeline: Timeline) -> list[str]:
+    """Export every settlement, verified from L1 data alone; say how to check them again. What failed."""
+    failures: list[str] = []
+    folder = stage.folder
+    timeline.chapter("Check it yourself")
+    endpoint, address = stage.endpoint, stage.exchange.address
+    epochs = await asyncio.to_thread(lambda: stage.exchange.progress().epochs)
+    for epoch in range(epochs):
+        collected = await asyncio.to_thread(collect, endpoint, address, epoch)
+        findings = await asyncio.to_thread(check_export, collected.export)
+        path = folder / f"epoch-{epoch}.json"
+        write_export(collected.export, path)
+        if not findings.accepted or not all(check.ok is not False for check in collected.checks):
+            failures.append(f"epoch {epoch}: inspection failed")
+        timeline.say(f"sealbook verify {path}")
+    timeline.say("while the chain runs (with --keep):")
+    timeline.say(f"sealbook inspect epoch 0 --rpc {stage.rpc} --contract {address}")
     return failures

@@ -16,14 +16,11 @@ from client.keys import Keys
 from client.orders import Instruction, Side
 from orderbook.wire import BatchStatus
 
-from ..checks import check_export
-from ..collect import collect
-from ..export import write_export
 from . import cast
 from .audit import to_tokens
 from .cast import ASSETS, ATTACKED, PEOPLE, SCENES, Scene
 from .court import try_forgeries
-from .ending import Record, compare
+from .ending import Record, compare, export
 from .published import public_data
 from .stage import DemoError, Operator, Stage
 from .timeline import Timeline, result, short
@@ -32,6 +29,9 @@ KEY_TREE_LOG_SIZE = 12
 """Key trees of the demonstration cover 4,096 batches; a real one covers a million and takes seconds."""
 BATCHES_PER_EPOCH = 2
 KEPT_BATCH_SECONDS = 5.0
+PATIENT_MINE_SECONDS = 1.5
+"""Between two blocks while reveals are out: the window lasts half a minute, on whatever machine. Once they are in, the
+rest of it is mined at once."""
 LIMIT_SECONDS = 540
 
 
@@ -68,7 +68,7 @@ class Play:
             self.failures += await compare(
                 self.stage.exchange, self.timeline, self.record, self.accounts, self.clients, self.operator.status
             )
-            await self._artifacts()
+            self.failures += await export(self.stage, self.timeline)
             self.timeline.say(f"\ntook {time.monotonic() - started:.0f} s")
             if keep:
                 await self._stay()
@@ -82,7 +82,7 @@ class Play:
     async def _opening(self) -> None:
         timeline = self.timeline
         timeline.chapter("Ten accounts open")
-        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH, 0, PATIENT_MINE_SECONDS)
         timeline.say(f"node at {self.stage.node_url}, chain at {self.stage.rpc}")
         await self.operator.connect()
         for name in PEOPLE:
@@ -129,6 +129,7 @@ class Play:
             await self._kill()
         missed = {self.accounts[scene.misses]} if scene.misses else set()
         await self._close_batch(scene.orders, missed)
+        await self._revealed([commitment for name, commitment in made.items() if name != scene.misses])
         status = await self.operator.until(batch, "prove", "settle", "settled")
         self._print_cleared(batch, status)
         if scene.misses:
@@ -158,7 +159,7 @@ class Play:
         assert self.stage.node is not None
         await asyncio.to_thread(self.stage.node.kill)
         self.timeline.step("killed", "the node is gone (SIGKILL), after its receipts and before its seal", "red")
-        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH, 0, PATIENT_MINE_SECONDS)
         await self.operator.connect()
         self.timeline.step("restarted", "the node is back; what it had acknowledged was in its journal")
 
@@ -168,6 +169,12 @@ class Play:
         self.record.orders[batch] = {self.accounts[name]: o for name, o in orders.items()}
         self.record.missed[batch] = missed or set()
         await self.operator.seal_now()
+
+    async def _revealed(self, commitments: Sequence[Commitment]) -> None:
+        """Wait for these reveals, then let the window pass and the block of the draw come."""
+        for commitment in commitments:
+            await commitment[0].revealed()
+        await asyncio.to_thread(self.stage.mine, max(self.stage.windows) + 2)
 
     def _print_cleared(self, batch: int, status: BatchStatus) -> None:
         if batch == 0:
@@ -232,34 +239,18 @@ class Play:
         timeline.chapter("The operator cheats")
         batch = self._next
         self.timeline.scene(batch, ATTACKED.title)
-        await self._commit(ATTACKED)
+        made = await self._commit(ATTACKED)
         await self._close_batch(ATTACKED.orders)
+        await self._revealed(list(made.values()))
         status = await self.operator.until(batch, "prove", "settle", "settled")
         self._print_cleared(batch, status)
         await self.operator.close()
         await asyncio.to_thread(self.stage.stop_node)
         self.failures += await asyncio.to_thread(try_forgeries, self.stage, batch, timeline)
         timeline.say("\nThe honest node comes back and settles the batch as it was.")
-        await asyncio.to_thread(self.stage.start_node, 1)
+        await asyncio.to_thread(self.stage.start_node, 1, 0, PATIENT_MINE_SECONDS)
         await self.operator.connect()
         await self._settlement(batch)
-
-    async def _artifacts(self) -> None:
-        """Export every settlement, verified from L1 data alone; say how to check them again."""
-        timeline, folder = self.timeline, self.stage.folder
-        timeline.chapter("Check it yourself")
-        endpoint, address = self.stage.endpoint, self.stage.exchange.address
-        epochs = await asyncio.to_thread(lambda: self.stage.exchange.progress().epochs)
-        for epoch in range(epochs):
-            collected = await asyncio.to_thread(collect, endpoint, address, epoch)
-            findings = await asyncio.to_thread(check_export, collected.export)
-            path = folder / f"epoch-{epoch}.json"
-            write_export(collected.export, path)
-            if not findings.accepted or not all(check.ok is not False for check in collected.checks):
-                self.failures.append(f"epoch {epoch}: inspection failed")
-            timeline.say(f"sealbook verify {path}")
-        timeline.say("while the chain runs (with --keep):")
-        timeline.say(f"sealbook inspect epoch 0 --rpc {self.stage.rpc} --contract {address}")
 
     async def _stay(self) -> None:
         """A venue for the reader's own scripts, with makers to trade with."""

@@ -28,6 +28,8 @@ NATIVE = "0x" + "00" * 20
 TOKEN = "0x" + "33" * 20
 TREE = 10
 """Log2 of the batches that a test's key tree covers."""
+WINDOW = 2_000
+"""Blocks in which a reveal counts. Long, for a machine that stalls: a test that wants it to be over mines them."""
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def parameters() -> VenueParameters:
         max_count=256,
         miss_fee=1_000,
         fee_asset=1,
-        reveal_window=50,
+        reveal_window=WINDOW,
         beacon_delay=2,
         min_seal_interval=1,
     )

@@ -44,7 +44,7 @@ from orderbook import wire
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
-from .conftest import Trader, mining, url_of
+from .conftest import WINDOW, Trader, mining, url_of
 
 
 @pytest.fixture
@@ -165,11 +165,11 @@ async def test_a_seal_that_is_final_too_late_is_missed_and_costs_the_fee(
     tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
     async with running(tmp_path, l1) as node, alice.funded(node) as client:
-        alice.chain.lag = 100
+        alice.chain.lag = 2 * WINDOW
         (order,) = await client.commit([buy("ETH/USD", 1, 200)])
         node.seal_now()
         await until_sealed(node)
-        l1.mine(51)
+        l1.mine(WINDOW + 1)
         assert await end(order) == RevealMissed("seal_not_final", Fault.CHAIN)
         alice.chain.lag = 0
         l1.mine(3)
@@ -197,7 +197,7 @@ async def test_a_root_that_l1_did_not_seal_gets_no_reveal(
         await until_sealed(node)
         await until(lambda: 0 in client.problems)
         assert client.problems[0].code == "wrong_root"
-        l1.mine(51)
+        l1.mine(WINDOW + 1)
         assert await end(order) == RevealMissed("wrong_root", Fault.VENUE)
         assert node.state.lifecycle.batch(0).reveals == {}
 

@@ -31,7 +31,7 @@ from client.venue import Venue
 from orderbook import wire
 from tests.orderbook.simulated import SimulatedL1, running
 
-from .conftest import Trader, mining, url_of
+from .conftest import WINDOW, Trader, mining, url_of
 
 Exchange = Callable[[Socket, wire.Message], Awaitable[wire.Reply]]
 
@@ -325,7 +325,7 @@ async def test_the_deadline_is_counted_down(
         await venue.aclose()
         alice.chain.lag = 0
         stream = client.streams.deadlines()
-        l1.mine(30)
+        l1.mine(WINDOW - 20)
         async for event in stream:
             if isinstance(event, Delta) and event.change.warning:
                 break

@@ -13,11 +13,13 @@ from sealbook.cli import main
 from sealbook.collect import Collected
 from sealbook.demo.stage import Stage
 
+from .patience import PATIENT
+
 
 @pytest.mark.slow
 async def test_own_settlements_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stage").mkdir()
-    stage = Stage(tmp_path / "stage", None, lambda line: None)
+    stage = Stage(tmp_path / "stage", None, lambda line: None, PATIENT)
     try:
         stage.start_node(1, batch_seconds=1)
         async with Client.connect(
