@@ -97,6 +97,28 @@ def withdrawal(asset: int | str, amount: Number, *, client_order_id: str | None 
     return Withdrawal(asset=asset, amount=amount, client_order_id=client_order_id)
 
 
+def demand_orders(orders: object) -> None:
+    """What callers give as orders is a list of them.
+
+    :raises InputError: ``no_orders``.
+    """
+    if isinstance(orders, str) or not isinstance(orders, Sequence):
+        raise InputError(
+            f"orders: a {type(orders).__name__} is no list of orders",
+            code="no_orders",
+            field="orders",
+            advice='write [buy("ETH/USD", "1", "2000")], in brackets, also for one',
+        )
+    for index, item in enumerate(orders):
+        if not isinstance(item, Order | Withdrawal):
+            raise InputError(
+                f"orders[{index}]: a {type(item).__name__} is no order",
+                code="no_orders",
+                field=f"orders[{index}]",
+                advice="make orders with buy(), sell() and withdrawal()",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Sorted entries; ``places[i]`` is the position of instruction i among them."""
@@ -186,12 +208,12 @@ def _sort_key(venue: Venue, entry: Entry) -> tuple[int, int, int]:
 
 def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
     if isinstance(item, Withdrawal):
-        asset = venue.asset(item.asset)
+        asset = venue.asset(item.asset, f"{field}.asset")
         amount = asset.units(item.amount, f"{field}.amount")
         if not 0 < amount < AMOUNT_LIMIT:
             raise InputError(f"{field}.amount: {amount} units are not in [1, 2^62)", field=f"{field}.amount")
         return Entry(EntryKind.WITHDRAWAL.value, asset.index, 0, amount)
-    market = venue.market(item.market)
+    market = venue.market(item.market, f"{field}.market")
     lots = market.lots(item.quantity, f"{field}.quantity")
     if lots <= 0:
         raise InputError(f"{field}.quantity: {item.quantity} is not above zero", field=f"{field}.quantity")

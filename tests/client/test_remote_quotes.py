@@ -128,6 +128,8 @@ async def test_standing_quotes_are_committed_again(tmp_path: Path, l1: Simulated
                 async for _ in stream:
                     if any(made.batch == batch + 1 for made in client.commitments):
                         break
+            while node.state.lifecycle.batch(batch).seal is None:  # noqa: ASYNC110 - the node tells nobody
+                await asyncio.sleep(0.01)
         await remote.quotes.cancel()
         assert remote.quotes.standing == ()
         with pytest.raises(StateError) as gone:
