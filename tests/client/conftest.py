@@ -215,6 +215,16 @@ class Trader:
             yield client
 
 
+@pytest.fixture
+def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("a1", tmp_path, l1, venue)
+
+
+@pytest.fixture
+def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("b0", tmp_path, l1, venue)
+
+
 def mining(folder: Path, l1: SimulatedL1) -> contextlib.AbstractAsyncContextManager[Node]:
     """A node on a chain that makes blocks while the node waits for them."""
     return running(folder, l1, mine_seconds=0.02)

@@ -44,16 +44,6 @@ from tests.orderbook.simulated import SimulatedL1, running
 from .conftest import Trader, mining, url_of
 
 
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
-
-
-@pytest.fixture
-def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("b0", tmp_path, l1, venue)
-
-
 async def end(handle: OrderHandle) -> object:
     return [state async for state in handle][-1]
 

@@ -22,23 +22,12 @@ from client.states import (
     Settled,
     Unfilled,
 )
-from client.venue import Venue
 from orderbook import wire
 from tests.orderbook.simulated import SimulatedL1, running
 
 from .conftest import Trader, mining, url_of
 
 Exchange = Callable[[Socket, wire.Message], Awaitable[wire.Reply]]
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
-
-
-@pytest.fixture
-def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("b0", tmp_path, l1, venue)
 
 
 def lost_reply(real: Exchange) -> Exchange:

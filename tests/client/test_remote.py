@@ -28,18 +28,12 @@ from client.remote.agent import RemoteClient
 from client.remote.server import serving
 from client.states import OrderStatus, Unfilled
 from client.store import Store
-from client.venue import Venue
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1
 
 from .conftest import Trader, mining
 
 TOKEN = "a token of some length"
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
 
 
 @contextlib.asynccontextmanager

@@ -22,16 +22,10 @@ from client.states import (
     Sealed,
 )
 from client.streams import Delta
-from client.venue import Venue
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
 from .conftest import WINDOW, Trader
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
 
 
 async def end(handle: OrderHandle) -> object:
