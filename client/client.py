@@ -144,6 +144,8 @@ class Client(Ordering):
         """
         if keep_batches is not None and keep_batches < LEAST_KEPT:
             raise InputError(f"keep_batches: {keep_batches} is less than {LEAST_KEPT}", field="keep_batches")
+        if not isinstance(keys, Keys):
+            raise InputError("keys: not of type Keys", field="keys", advice="write Keys.at(path)")
         security(url, tls)
         signer, path = None if account is None else signer_of(account), Path(store)
         chain = await asyncio.to_thread(EvmChain, rpc, contract, signer, profile)

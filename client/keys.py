@@ -114,6 +114,12 @@ class Keys:
         path = Path(path)
         try:
             mode, data = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+        except FileNotFoundError:
+            raise KeyFileError(
+                f"there is no key file {path}",
+                field="keys",
+                advice="restore it from a copy, or make a new one with Keys.create()",
+            ) from None
         except OSError as error:
             raise KeyFileError(f"cannot read {path}: {error.strerror}", field="keys") from None
         if mode & 0o077:

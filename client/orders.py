@@ -71,14 +71,7 @@ def buy(
     client_order_id: str | None = None,
 ) -> Order:
     """A buy order; see :class:`Order`."""
-    return Order(
-        side=Side.BUY,
-        market=market,
-        quantity=quantity,
-        price=price,
-        slippage=slippage,
-        client_order_id=client_order_id,
-    )
+    return _order(Side.BUY, market, quantity, price, slippage, client_order_id)
 
 
 def sell(
@@ -90,19 +83,40 @@ def sell(
     client_order_id: str | None = None,
 ) -> Order:
     """A sell order; see :class:`Order`."""
-    return Order(
-        side=Side.SELL,
-        market=market,
-        quantity=quantity,
-        price=price,
-        slippage=slippage,
-        client_order_id=client_order_id,
-    )
+    return _order(Side.SELL, market, quantity, price, slippage, client_order_id)
+
+
+def _order(
+    side: Side, market: int | str, quantity: Number, price: Number | None, slippage: str | None, name: str | None
+) -> Order:
+    return Order(side=side, market=market, quantity=quantity, price=price, slippage=slippage, client_order_id=name)
 
 
 def withdrawal(asset: int | str, amount: Number, *, client_order_id: str | None = None) -> Withdrawal:
     """A withdrawal; see :class:`Withdrawal`."""
     return Withdrawal(asset=asset, amount=amount, client_order_id=client_order_id)
+
+
+def demand_orders(orders: object) -> None:
+    """What callers give as orders is a list of them.
+
+    :raises InputError: ``no_orders``.
+    """
+    if isinstance(orders, str) or not isinstance(orders, Sequence):
+        raise InputError(
+            f"orders: a {type(orders).__name__} is no list of orders",
+            code="no_orders",
+            field="orders",
+            advice='write [buy("ETH/USD", "1", "2000")], in brackets, also for one',
+        )
+    for index, item in enumerate(orders):
+        if not isinstance(item, Order | Withdrawal):
+            raise InputError(
+                f"orders[{index}]: a {type(item).__name__} is no order",
+                code="no_orders",
+                field=f"orders[{index}]",
+                advice="make orders with buy(), sell() and withdrawal()",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +208,12 @@ def _sort_key(venue: Venue, entry: Entry) -> tuple[int, int, int]:
 
 def _entry(venue: Venue, item: Instruction, field: str) -> Entry:
     if isinstance(item, Withdrawal):
-        asset = venue.asset(item.asset)
+        asset = venue.asset(item.asset, f"{field}.asset")
         amount = asset.units(item.amount, f"{field}.amount")
         if not 0 < amount < AMOUNT_LIMIT:
             raise InputError(f"{field}.amount: {amount} units are not in [1, 2^62)", field=f"{field}.amount")
         return Entry(EntryKind.WITHDRAWAL.value, asset.index, 0, amount)
-    market = venue.market(item.market)
+    market = venue.market(item.market, f"{field}.market")
     lots = market.lots(item.quantity, f"{field}.quantity")
     if lots <= 0:
         raise InputError(f"{field}.quantity: {item.quantity} is not above zero", field=f"{field}.quantity")

@@ -17,7 +17,7 @@ from orderbook.wire import BatchStatus, Cancel, Commit, Entry, GetBatch, Lease, 
 
 from .book import Book, end
 from .checks import check_receipt
-from .errors import BrokenPromiseError, StateError, VenueRefusedError
+from .errors import BrokenPromiseError, InputError, StateError, VenueRefusedError
 from .handles import Commitment, OrderHandle
 from .keeper import EvidenceKeeper
 from .keys import KeyRing
@@ -33,6 +33,9 @@ from .venue import Venue
 
 __all__ = ["Desk", "open_batch"]
 
+LEAST_LEASE: Final = 0.1
+LONGEST_LEASE: Final = 3600.0
+"""Seconds, as the protocol has them."""
 _WAIT: Final = ("registration_pending", "batch_full")
 _PAUSE: Final = 0.25
 _LEASE_OVER: Final = ("wrong_phase", "replayed", "not_found")
@@ -134,6 +137,10 @@ class Desk:
 
         :raises StateError: ``no_commitment``.
         """
+        if not LEAST_LEASE <= seconds <= LONGEST_LEASE:
+            raise InputError(
+                f"seconds: {seconds:g} is not {LEAST_LEASE:g} to {LONGEST_LEASE:g}", code="bad_lease", field="seconds"
+            )
         deadline = asyncio.get_running_loop().time() + within
         async with self.lock:
             batch = await self._open(deadline)

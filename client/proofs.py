@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from .chain import Chain
 from .errors import SealbookError, StateError
 
 __all__ = ["ProofChecker", "ProofVerdict", "ProofWatch"]
 
+_KEPT_VERDICTS: Final = 1_000
 log = logging.getLogger("sealbook.proofs")
 
 
@@ -38,14 +39,16 @@ class ProofChecker(Protocol):
 
 
 class ProofWatch:
-    """Checks one epoch after the other, each once; without ``checker`` none."""
+    """Checks one epoch after the other, each once; without ``checker`` none. Verdicts that found nothing wrong are
+    remembered for the newest epochs only."""
 
     def __init__(self, chain: Chain, checker: ProofChecker | None = None, retry_seconds: float = 5.0) -> None:
         self.checker = checker
         self._chain = chain
         self._retry_seconds = retry_seconds
         self._verdicts: dict[int, asyncio.Future[ProofVerdict]] = {}
-        self._waiting: asyncio.Queue[int] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[int | None, int | None]] = asyncio.Queue()
+        """A batch whose epoch is to be looked up, or an epoch."""
 
     @property
     def verdicts(self) -> dict[int, ProofVerdict]:
@@ -55,10 +58,10 @@ class ProofWatch:
     def settled(self, batch: int) -> None:
         """An own batch is settled: its proof is to be checked."""
         if self.checker is not None:
-            self._waiting.put_nowait(batch)
+            self._waiting.put_nowait((batch, None))
 
     async def verdict(self, epoch: int) -> ProofVerdict:
-        """Wait for the verdict on an epoch.
+        """Wait for the verdict on an epoch: that of an own batch, which is checked by itself, or any other.
 
         :raises StateError: ``proofs_unchecked``: the client was told not to check proofs.
         """
@@ -66,6 +69,8 @@ class ProofWatch:
             raise StateError(
                 "this client does not check proofs", code="proofs_unchecked", advice="connect with check_proofs=True"
             )
+        if epoch not in self._verdicts:
+            self._waiting.put_nowait((None, epoch))
         return await asyncio.shield(self._future(epoch))
 
     def _future(self, epoch: int) -> asyncio.Future[ProofVerdict]:
@@ -74,21 +79,27 @@ class ProofWatch:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            batch = await self._waiting.get()
+            batch, epoch = await self._waiting.get()
             try:
-                await self._check(batch)
+                if epoch is None and batch is not None:
+                    seal = await asyncio.to_thread(self._chain.final_batch, batch)
+                    epoch = None if seal is None else seal.epoch
+                if epoch is not None:
+                    await self._check(epoch)
             except Exception as error:  # the chain's library has errors of many kinds; none may end the watch
                 code = error.code if isinstance(error, SealbookError) else type(error).__name__
-                log.warning("the proof of batch %d is not checked yet: %s", batch, error, extra={"code": code})
+                what = f"batch {batch}" if epoch is None else f"epoch {epoch}"
+                log.warning("the proof of %s is not checked yet: %s", what, error, extra={"code": code})
                 await asyncio.sleep(self._retry_seconds)
-                self._waiting.put_nowait(batch)
+                self._waiting.put_nowait((batch, epoch))
 
-    async def _check(self, batch: int) -> None:
-        seal = await asyncio.to_thread(self._chain.final_batch, batch)
-        if seal is None or seal.epoch is None or self._future(seal.epoch).done():
+    async def _check(self, epoch: int) -> None:
+        if self._future(epoch).done():
             return
         assert self.checker is not None
-        faults = await asyncio.to_thread(self.checker.check, seal.epoch)
-        self._future(seal.epoch).set_result(ProofVerdict(seal.epoch, tuple(faults)))
+        faults = await asyncio.to_thread(self.checker.check, epoch)
+        self._future(epoch).set_result(ProofVerdict(epoch, tuple(faults)))
         if faults:
-            log.error("the proof of epoch %d does not hold: %s", seal.epoch, "; ".join(faults))
+            log.error("the proof of epoch %d does not hold: %s", epoch, "; ".join(faults))
+        for old in sorted(epoch for epoch, verdict in self.verdicts.items() if verdict.verified)[:-_KEPT_VERDICTS]:
+            del self._verdicts[old]

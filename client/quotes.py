@@ -23,7 +23,8 @@ from .errors import InputError, SealbookError
 from .fillwatch import FillCallback, FillWatch, InventoryCallback
 from .inventory import Inventory, QuoteTick
 from .ladder import CLIENT_CLOSED, LadderDesk, QuoteResult
-from .orders import Instruction
+from .orders import Instruction, demand_orders
+from .placing import LEAST_LEASE, LONGEST_LEASE
 from .standing import StandingLadder, StandingOrder
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Quotes:
     """
 
     def __init__(self, clients: Sequence[Trading], *, lease: float | None = None) -> None:
+        if not isinstance(clients, Sequence):
+            raise InputError("clients is no list", field="clients", advice="write Quotes([client]), in brackets")
+        if lease is not None and not (isinstance(lease, int | float) and LEAST_LEASE <= lease <= LONGEST_LEASE):
+            raise InputError(f"lease: {lease!r} is not {LEAST_LEASE:g} to {LONGEST_LEASE:g} seconds", field="lease")
         numbers = [client.account for client in clients if client.account]
         if not clients or len({id(c) for c in clients}) != len(clients) or len(set(numbers)) != len(numbers):
             raise InputError("a maker needs one or more different accounts", field="clients")
@@ -77,10 +82,12 @@ class Quotes:
 
     def on_fill(self, callback: FillCallback) -> None:
         """Call ``callback`` with every fill of these quotes, as soon as the batch is cleared."""
+        _demand_callable(callback)
         self._fills.on_fill.append(callback)
 
     def on_inventory(self, callback: InventoryCallback) -> None:
         """Call ``callback`` with what the accounts hold, after every cleared batch in which they quoted."""
+        _demand_callable(callback)
         self._fills.on_inventory.append(callback)
 
     async def inventory(self) -> Inventory:
@@ -122,6 +129,9 @@ class Quotes:
         """
         if sum((valid_for_batch is not None, gtc, gtt is not None)) > 1:
             raise InputError("give one of valid_for_batch, gtc and gtt", field="gtc")
+        demand_orders(ladder)
+        if gtt is not None and not isinstance(gtt, datetime):
+            raise InputError(f"gtt: a {type(gtt).__name__} is no time", field="gtt", advice="give a datetime")
         if refresh and not (gtc or gtt):
             raise InputError("refresh is for quotes that stand: gtc or gtt", field="refresh")
         standing = None
@@ -212,3 +222,8 @@ class Quotes:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
         return (await self.clients[0].open_batch()).batch
+
+
+def _demand_callable(callback: object) -> None:
+    if not callable(callback):
+        raise InputError("callback: nothing that can be called", field="callback", advice="give a function")

@@ -24,6 +24,7 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from .errors import InputError
 from .states import OrderState
 
 __all__ = ["Delta", "Event", "OrderUpdate", "Reason", "Resynced", "Snapshot", "Stale", "Stream", "Topic"]
@@ -97,6 +98,8 @@ class Topic(Generic[T, D]):
 
     def open(self, limit: int = DEFAULT_LIMIT) -> Stream[T, D]:
         """A new stream; it begins with the state as soon as that is known."""
+        if limit < 1:
+            raise InputError(f"limit: {limit} is not at least 1", field="limit")
         stream: Stream[T, D] = Stream(limit, self._overflow, self._forget)
         self._streams[stream] = None
         self._begin(stream)

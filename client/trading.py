@@ -15,8 +15,9 @@ from typing import Final
 
 from orderbook.wire import BatchStatus
 
+from .errors import InputError
 from .handles import Commitment, OrderHandle
-from .orders import Instruction, withdrawal
+from .orders import Instruction, demand_orders, withdrawal
 from .quotes import Quotes
 from .venue import Number, Venue
 
@@ -65,6 +66,7 @@ class Trading(ABC):
         :raises StateError: ``commitment_open``: the batch holds a commitment already.
         :raises NoReplyError: the outcome is not known; the handle is in ``commitments``, or ``resolve()`` tells.
         """
+        _demand(orders, valid_for_batch)
         return await self._place(orders, False, check_balance, valid_for_batch, within)
 
     async def replace(
@@ -76,6 +78,7 @@ class Trading(ABC):
         within: float = 60.0,
     ) -> Commitment:
         """Put these orders in the place of the open batch's commitment, if there is one: all of it, at once."""
+        _demand(orders, valid_for_batch)
         return await self._place(orders, True, check_balance, valid_for_batch, within)
 
     async def quote(self, ladder: Sequence[Instruction], *, within: float = 60.0) -> Commitment:
@@ -148,3 +151,13 @@ class Trading(ABC):
         """:meth:`available_units` in tokens, by asset symbol."""
         units = await self.available_units()
         return {asset.symbol: asset.tokens(units.get(asset.index, 0)) for asset in self.venue.assets}
+
+
+def _demand(orders: Sequence[Instruction], batch: int | None) -> None:
+    demand_orders(orders)
+    if batch is not None and not isinstance(batch, int):
+        raise InputError(
+            f"valid_for_batch: {batch!r} is no batch number",
+            field="valid_for_batch",
+            advice="the number of open_batch(), an integer",
+        )

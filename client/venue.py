@@ -166,25 +166,25 @@ class Venue:
     """In wei."""
     reveal_window: int
 
-    def asset(self, which: int | str) -> Asset:
+    def asset(self, which: int | str, field: str = "asset") -> Asset:
         """An asset by number or symbol.
 
         :raises InputError: ``unknown_asset``.
         """
-        return _find(self.assets, which, "asset")
+        return _find(self.assets, which, "asset", field)
 
-    def market(self, which: int | str) -> Market:
+    def market(self, which: int | str, field: str = "market") -> Market:
         """A market by number or symbol such as ``"ETH/USD"``.
 
         :raises InputError: ``unknown_market``.
         """
-        return _find(self.markets, which, "market")
+        return _find(self.markets, which, "market", field)
 
 
-def _find(items: Sequence[T], which: int | str, field: str) -> T:
+def _find(items: Sequence[T], which: int | str, kind: str, field: str) -> T:
     found = [i for i in items if (i.index == which if isinstance(which, int) else i.symbol == which)]
     if len(found) == 1:
         return found[0]
     known = ", ".join(f"{item.index} {item.symbol}" for item in items)
     reason = "is ambiguous, give its number" if found else "does not exist"
-    raise InputError(f"{field} {which!r} {reason}; there are: {known}", code=f"unknown_{field}", field=field)
+    raise InputError(f"{kind} {which!r} {reason}; there are: {known}", code=f"unknown_{kind}", field=field)

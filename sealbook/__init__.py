@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from client.orders import Order, Side, Withdrawal, buy, sell, withdrawal
     from client.proofs import ProofVerdict
     from client.quotes import QuoteResult, Quotes
-    from client.remote.agent import RemoteClient
+    from client.remote.agent import AgentReport, RemoteClient
     from client.signers import KeystoreSigner, LocalSigner, RemoteSigner, Signer
     from client.sim import SimAsset, SimMarket, SimTerms, SimTick, SimVenue
     from client.states import (
@@ -97,11 +97,12 @@ _HOMES = {
     **dict.fromkeys(("History", "MarketRow", "OrderRow"), "client.history"),
     "SyncOrder": "client.blocking",
     "Deadline": "client.deadlines",
-    "RemoteClient": "client.remote.agent",
+    **dict.fromkeys(("AgentReport", "RemoteClient"), "client.remote.agent"),
     "Keys": "client.keys",
 }
 
 __all__ = [
+    "AgentReport",
     "Asset",
     "Balance",
     "BrokenPromiseError",

@@ -15,7 +15,9 @@ import contextlib
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import PurePath
 from typing import TypeVar
 
 from orderbook.wire import BatchStatus
@@ -26,6 +28,7 @@ from ..errors import LinkError, SealbookError, VenueMismatchError
 from ..handles import Commitment, OrderHandle
 from ..history import History, OrderRow
 from ..orders import Instruction
+from ..proofs import ProofVerdict
 from ..streams import DEFAULT_LIMIT, OrderUpdate, Stream
 from ..trading import Trading
 from .answers import (
@@ -41,6 +44,7 @@ from .answers import (
     Moved,
     Placed,
     ReferencesAre,
+    ReportIs,
 )
 from .calls import (
     Call,
@@ -50,19 +54,30 @@ from .calls import (
     GetOpenBatch,
     GetOwnBalances,
     GetReferences,
+    GetReport,
     Place,
     RenewLease,
     Resolve,
     TakeLease,
 )
 from .connection import AgentConnection
-from .lines import line
+from .lines import error_of, line
 from .mirror import Mirror
 
-__all__ = ["RemoteClient"]
+__all__ = ["AgentReport", "RemoteClient"]
 
 A = TypeVar("A", bound=Answer)
 _SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """What an agent's checks have found. ``problems``: what went wrong last, by batch; ``evidence``: files for
+    ``sealbook evidence``, on the agent's machine; ``proofs``: verdicts on the proofs of own settlements, by epoch."""
+
+    problems: Mapping[int, SealbookError]
+    evidence: tuple[PurePath, ...]
+    proofs: Mapping[int, ProofVerdict]
 
 
 class RemoteClient(Trading):
@@ -145,6 +160,15 @@ class RemoteClient(Trading):
             rows += page.rows
             first = page.more
         return History(OrderRow, rows)
+
+    async def report(self) -> AgentReport:
+        """What :attr:`client.client.Client.problems`, ``evidence`` and ``proofs.verdicts`` are at the agent."""
+        found = await self._ask(GetReport(0), ReportIs)
+        return AgentReport(
+            {batch: error_of(failed) for batch, failed in found.problems},
+            tuple(map(PurePath, found.evidence)),
+            {epoch: ProofVerdict(epoch, faults) for epoch, faults in found.proofs},
+        )
 
     async def _place(
         self,

@@ -32,6 +32,7 @@ __all__ = [
     "OrderLine",
     "Placed",
     "ReferencesAre",
+    "ReportIs",
     "decode_answer",
 ]
 
@@ -136,6 +137,16 @@ class Failed(Message, frozen=True, tag="failed"):
     advice: str
 
 
+class ReportIs(Message, frozen=True, tag="report"):
+    """``problems``: batch, and what went wrong last in it; ``evidence``: files on the agent's machine; ``proofs``:
+    epoch, and the checks of its proof that failed."""
+
+    id: int
+    problems: tuple[tuple[int, Failed], ...]
+    evidence: tuple[str, ...]
+    proofs: tuple[tuple[int, tuple[str, ...]], ...]
+
+
 class Moved(Message, frozen=True, tag="moved"):
     """Pushed: an order has a new state."""
 
@@ -158,6 +169,7 @@ Answer: TypeAlias = (
     | AvailableAre
     | ReferencesAre
     | HistoryIs
+    | ReportIs
     | Failed
     | Moved
     | Counted

@@ -21,6 +21,7 @@ __all__ = [
     "GetOpenBatch",
     "GetOwnBalances",
     "GetReferences",
+    "GetReport",
     "Line",
     "Message",
     "Place",
@@ -131,6 +132,12 @@ class GetHistory(Message, frozen=True, tag="get_history"):
     first: int
 
 
+class GetReport(Message, frozen=True, tag="get_report"):
+    """What the agent's checks have found."""
+
+    id: int
+
+
 Call: TypeAlias = (
     Attach
     | Place
@@ -143,6 +150,7 @@ Call: TypeAlias = (
     | GetAvailable
     | GetReferences
     | GetHistory
+    | GetReport
 )
 _CALL: Final[msgspec.json.Decoder[Call]] = msgspec.json.Decoder(Call)
 

@@ -35,6 +35,7 @@ from .answers import (
     Moved,
     Placed,
     ReferencesAre,
+    ReportIs,
 )
 from .calls import (
     MAX_BYTES,
@@ -47,6 +48,7 @@ from .calls import (
     GetOpenBatch,
     GetOwnBalances,
     GetReferences,
+    GetReport,
     Place,
     RenewLease,
     Resolve,
@@ -186,6 +188,13 @@ class AgentServer:
             case GetHistory():
                 rows, more = client.history_page(call.first, _HISTORY_BATCHES)
                 return HistoryIs(call.id, rows, more)
+            case GetReport():
+                return ReportIs(
+                    call.id,
+                    tuple((batch, failure(call.id, error)) for batch, error in sorted(client.problems.items())),
+                    tuple(map(str, client.evidence)),
+                    tuple((epoch, verdict.faults) for epoch, verdict in client.proofs.verdicts.items()),
+                )
 
 
 def _demand_schema(call: Attach) -> None:

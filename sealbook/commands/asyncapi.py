@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", type=Path, metavar="FILE", help="write it there")
     target.add_argument("--check", type=Path, metavar="FILE", help="compare with a file instead of printing")
+    parser.add_argument("--json", action="store_true", help="accepted for uniformity: the document is JSON")
     parser.set_defaults(run=run)
 
 

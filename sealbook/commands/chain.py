@@ -11,6 +11,8 @@ from typing import Any
 
 from contracts.chain import CHAIN_ID, serve
 
+from ..words import count, interval, port
+
 __all__ = ["add_parser", "run"]
 
 DEFAULT_PORT = 8545
@@ -29,12 +31,12 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 picks a free one (default 8545)")
+    parser.add_argument("--port", type=port, default=DEFAULT_PORT, help="0 picks a free one (default 8545)")
     parser.add_argument(
-        "--interval", type=_interval, metavar="SECONDS", help="also mine an empty block every so many seconds"
+        "--interval", type=interval, metavar="SECONDS", help="also mine an empty block every so many seconds"
     )
     parser.add_argument(
-        "--accounts", type=_count, metavar="N", default=10, help="funded accounts to print, up to all (default 10)"
+        "--accounts", type=count, metavar="N", default=10, help="funded accounts to print, up to all (default 10)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.set_defaults(run=run)
@@ -50,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    count = min(args.accounts, len(server.chain.accounts))
-    accounts = list(zip(server.chain.accounts[:count], server.chain.keys[:count], strict=True))
+    shown = min(args.accounts, len(server.chain.accounts))
+    accounts = list(zip(server.chain.accounts[:shown], server.chain.keys[:shown], strict=True))
     if args.json:
         listed = [{"address": address, "key": key} for address, key in accounts]
         print(json.dumps({"rpc": server.url, "chain_id": CHAIN_ID, "accounts": listed}), flush=True)
@@ -63,25 +65,3 @@ def run(args: argparse.Namespace) -> int:
     stop.wait()
     server.stop()
     return 0
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
-
-
-def _interval(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.01 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.01 to 3600")
-    return seconds

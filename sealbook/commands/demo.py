@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from client.errors import SealbookError
 from contracts.errors import ContractsError
 from sealbook.demo.play import DemoError, perform
 from sealbook.demo.timeline import Timeline
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         failures = asyncio.run(perform(folder, options.rpc, Timeline(console), options.keep))
-    except (DemoError, ContractsError) as error:
+    except (DemoError, ContractsError, SealbookError) as error:
         print(f"sealbook demo: {error}", file=sys.stderr)
         return 1
     for failure in failures:

@@ -16,12 +16,14 @@ from contracts.errors import ContractsError
 from contracts.rpc import Endpoint, connect, guarded
 
 from ..checks import check_export
-from ..collect import collect, demand_address, demand_exchange, fetch_key, find_epoch
+from ..collect import collect
 from ..errors import CommandError, InspectError
 from ..export import write_export
 from ..keys import PROGRAMS, KeyProgram, key_object, print_keys
+from ..onchain import demand_address, demand_exchange, fetch_key, find_epoch
 from ..report import print_checks, print_settlement, settlement_object, verdict
 from ..solvency.audit import demand_solvency
+from ..words import number as number_of
 
 __all__ = ["add_parser", "run"]
 
@@ -51,11 +53,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "what", type=_what, metavar="batch|epoch|latest|key", help="what to inspect, or a batch's number"
     )
-    parser.add_argument("number", type=_number, nargs="?", help="number of the batch or epoch")
+    parser.add_argument("number", type=number_of, nargs="?", help="number of the batch or epoch")
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain; `key` alone needs none")
     parser.add_argument("--contract", metavar="ADDR", help="address of the Exchange")
     parser.add_argument("--solvency", metavar="ADDR", help="with `key`: also the keys of this Solvency contract")
-    parser.add_argument("--chain-id", metavar="ID", type=_number, help="refuse any other chain")
+    parser.add_argument("--chain-id", metavar="ID", type=number_of, help="refuse any other chain")
     parser.add_argument("--profile", metavar="NAME", help="rules of finality: development, anvil, ethereum, rollup")
     parser.add_argument("--export", metavar="FILE", type=Path, help="write the settlement for `sealbook verify`")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -69,19 +71,13 @@ def _what(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
-    return int(text)
-
-
 def run(args: argparse.Namespace) -> int:
     """0 if everything holds, 1 if a check fails, 2 if nothing could be checked."""
     try:
         if args.what not in KINDS:
             if args.number is not None:
                 raise InspectError("number", f"two numbers: did you mean `inspect batch {args.what}`?")
-            args.what, args.number = "batch", _number(args.what)
+            args.what, args.number = "batch", number_of(args.what)
         if (args.number is None) != (args.what in ("latest", "key")):
             wanted = "needs a number" if args.number is None else "takes no number"
             raise InspectError("number", f"`inspect {args.what}` {wanted}")

@@ -27,9 +27,10 @@ from orderbook.proving import check_tiers
 from orderbook.settings import Settings
 from orderbook.state import VenueState
 from orderbook.vault import Vault
-from proofs.params import MAX_BATCHES, PROFILES
+from proofs.params import PROFILES
 
 from ..logs import set_up
+from ..words import address, batches, count, seconds
 
 _DESCRIPTION = """\
 Run a venue: collect commitments over WebSocket, seal batches on L1, take reveals,
@@ -73,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
     chain.add_argument("--profile", metavar="NAME", help="finality and limits; default: by chain id")
     chain.add_argument(
         "--mine-seconds",
-        type=_seconds,
+        type=seconds,
         metavar="S",
         help="development chains only: make a block this often while one is waited for",
     )
@@ -85,7 +86,7 @@ def add_parser(subparsers: Any) -> None:
     venue.add_argument(
         "--listen",
         default="127.0.0.1:9545",
-        type=_address,
+        type=address,
         metavar="HOST:PORT",
         help="default: 127.0.0.1:9545",
     )
@@ -93,55 +94,55 @@ def add_parser(subparsers: Any) -> None:
     venue.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM); default: in the same file")
     venue.add_argument(
         "--status",
-        type=_address,
+        type=address,
         metavar="HOST:PORT",
         help="serve /metrics (Prometheus), /health and /ready there over HTTP; default: not at all",
     )
     venue.add_argument(
         "--max-connections",
-        type=_count,
+        type=count,
         default=Limits().connections,
         metavar="N",
         help=f"default {Limits().connections}",
     )
     venue.add_argument(
         "--drain-seconds",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="S",
         help="on SIGTERM take no new commitments, and stop when every batch is settled or after S seconds (default 0:"
         " answer what was asked and stop)",
     )
-    batches = parser.add_argument_group("batches")
-    batches.add_argument(
+    batching = parser.add_argument_group("batches")
+    batching.add_argument(
         "--batch-seconds",
-        type=_seconds,
+        type=seconds,
         default=10.0,
         metavar="S",
         help="age at which a batch closes; 0: not by age",
     )
-    batches.add_argument("--batch-commitments", type=_count, metavar="N", help="commitments at which a batch closes")
-    batches.add_argument(
+    batching.add_argument("--batch-commitments", type=count, metavar="N", help="commitments at which a batch closes")
+    batching.add_argument(
         "--batches-per-epoch",
-        type=_batches,
+        type=batches,
         default=1,
         metavar="N",
         help="batches proven together (default 1, at most 16)",
     )
-    batches.add_argument(
+    batching.add_argument(
         "--epoch-seconds",
-        type=_seconds,
+        type=seconds,
         default=300.0,
         metavar="S",
         help="prove fewer after this time (default 300)",
     )
-    batches.add_argument(
+    batching.add_argument(
         "--proofs",
         choices=sorted(PROFILES),
         help="fast: the least work; compact: the fewest bytes on L1, six times the work (default: compact, but fast on"
         " development chains)",
     )
-    parser.add_argument("--poll-seconds", type=_seconds, default=0.5, metavar="S", help="how often L1 is read")
+    parser.add_argument("--poll-seconds", type=seconds, default=0.5, metavar="S", help="how often L1 is read")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(run=run)
 
@@ -286,31 +287,3 @@ def _complain(options: argparse.Namespace, error: OrderbookError) -> None:
         print(json.dumps(line), file=sys.stderr, flush=True)
     else:
         print(f"sealbook node: {error} [{error.code}]", file=sys.stderr, flush=True)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
-def _batches(text: str) -> int:
-    value = _count(text)
-    if value > MAX_BATCHES:
-        raise argparse.ArgumentTypeError(f"{text} is more than {MAX_BATCHES}")
-    return value
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return (host.strip("[]"), int(port))

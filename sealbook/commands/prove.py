@@ -25,11 +25,12 @@ from proofs.solvency.program import TIERS
 from proofs.solvency.settlement import verification_key_hash
 from proofs.verifier import ProofRejected
 
-from ..collect import demand_address, demand_exchange
 from ..errors import CommandError, SolvencyError
+from ..onchain import demand_address, demand_exchange
 from ..solvency.audit import Proof, Recorded, demand_solvency, deploy, misstate, prove_state, record, take_stock
 from ..solvency.demo import DemoVenue, demo_venue
 from ..solvency.state import SettledState, read_state, replay, write_state
+from ..words import count, number
 
 __all__ = ["add_parser", "run"]
 
@@ -58,7 +59,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("what", choices=("solvency",), metavar="solvency", help="what to prove: solvency")
     parser.add_argument("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain")
     parser.add_argument("--contract", metavar="ADDR", help="address of the Exchange")
-    parser.add_argument("--chain-id", metavar="ID", type=_count, help="refuse any other chain")
+    parser.add_argument("--chain-id", metavar="ID", type=number, help="refuse any other chain")
     parser.add_argument("--profile", metavar="NAME", help="limits of a transaction; default: by chain id")
     parser.add_argument("--solvency", metavar="ADDR", help="address of the Solvency contract")
     parser.add_argument("--key", metavar="FILE", type=Path, help="key that pays for the transactions (64 hex digits)")
@@ -66,17 +67,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--save-state", metavar="FILE", type=Path, help="write the state to a file")
     parser.add_argument("--demo", action="store_true", help="prove a generated venue on the embedded chain")
     parser.add_argument(
-        "--accounts", metavar="N", type=_count, help=f"accounts of the demonstration (default {DEMO_ACCOUNTS})"
+        "--accounts", metavar="N", type=count, help=f"accounts of the demonstration (default {DEMO_ACCOUNTS})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@ from proofs.soundness.removal import Constraint
 from proofs.soundness.report import summary, write_page
 from proofs.soundness.subject import Subject, write_recipes
 
+from ..words import count
+
 __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
@@ -37,7 +39,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--sample", metavar="N", type=_number, help="remove N constraints, chosen at random")
+    parser.add_argument("--sample", metavar="N", type=count, help="remove N constraints, chosen at random")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default 0)")
     parser.add_argument("--only", metavar="TEXT", default="", help="remove only constraints with TEXT in their name")
     parser.add_argument("--search", action="store_true", help="search a forged witness where the suite has none")
@@ -45,16 +47,6 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
     return parser
-
-
-def _number(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:

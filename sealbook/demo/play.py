@@ -7,7 +7,6 @@ import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.client import Client
@@ -15,17 +14,14 @@ from client.errors import SealbookError
 from client.handles import Commitment
 from client.keys import Keys
 from client.orders import Instruction, Side
-from contracts.exchange import Exchange
 from orderbook.wire import BatchStatus
-from proofs.statement.public import PublicData, decode, header
 
-from ..checks import check_export
-from ..collect import collect
-from ..export import write_export
 from . import cast
-from .audit import Ledger, to_tokens
+from .audit import to_tokens
 from .cast import ASSETS, ATTACKED, PEOPLE, SCENES, Scene
 from .court import try_forgeries
+from .ending import Record, compare, export
+from .published import public_data
 from .stage import DemoError, Operator, Stage
 from .timeline import Timeline, result, short
 
@@ -33,15 +29,10 @@ KEY_TREE_LOG_SIZE = 12
 """Key trees of the demonstration cover 4,096 batches; a real one covers a million and takes seconds."""
 BATCHES_PER_EPOCH = 2
 KEPT_BATCH_SECONDS = 5.0
+PATIENT_MINE_SECONDS = 1.5
+"""Between two blocks while reveals are out: the window lasts half a minute, on whatever machine. Once they are in, the
+rest of it is mined at once."""
 LIMIT_SECONDS = 540
-
-
-@dataclass
-class Record:
-    """What was done, for the independent recomputation."""
-
-    orders: dict[int, dict[int, Sequence[Instruction]]] = field(default_factory=dict)
-    missed: dict[int, set[int]] = field(default_factory=dict)
 
 
 class Play:
@@ -74,8 +65,10 @@ class Play:
             await self._withdraw()
             await self._what_the_public_saw()
             await self._attack()
-            await self._ending()
-            await self._artifacts()
+            self.failures += await compare(
+                self.stage.exchange, self.timeline, self.record, self.accounts, self.clients, self.operator.status
+            )
+            self.failures += await export(self.stage, self.timeline)
             self.timeline.say(f"\ntook {time.monotonic() - started:.0f} s")
             if keep:
                 await self._stay()
@@ -89,7 +82,7 @@ class Play:
     async def _opening(self) -> None:
         timeline = self.timeline
         timeline.chapter("Ten accounts open")
-        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH, 0, PATIENT_MINE_SECONDS)
         timeline.say(f"node at {self.stage.node_url}, chain at {self.stage.rpc}")
         await self.operator.connect()
         for name in PEOPLE:
@@ -136,6 +129,7 @@ class Play:
             await self._kill()
         missed = {self.accounts[scene.misses]} if scene.misses else set()
         await self._close_batch(scene.orders, missed)
+        await self._revealed([commitment for name, commitment in made.items() if name != scene.misses])
         status = await self.operator.until(batch, "prove", "settle", "settled")
         self._print_cleared(batch, status)
         if scene.misses:
@@ -165,7 +159,7 @@ class Play:
         assert self.stage.node is not None
         await asyncio.to_thread(self.stage.node.kill)
         self.timeline.step("killed", "the node is gone (SIGKILL), after its receipts and before its seal", "red")
-        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH)
+        await asyncio.to_thread(self.stage.start_node, BATCHES_PER_EPOCH, 0, PATIENT_MINE_SECONDS)
         await self.operator.connect()
         self.timeline.step("restarted", "the node is back; what it had acknowledged was in its journal")
 
@@ -175,6 +169,12 @@ class Play:
         self.record.orders[batch] = {self.accounts[name]: o for name, o in orders.items()}
         self.record.missed[batch] = missed or set()
         await self.operator.seal_now()
+
+    async def _revealed(self, commitments: Sequence[Commitment]) -> None:
+        """Wait for these reveals, then let the window pass and the block of the draw come."""
+        for commitment in commitments:
+            await commitment[0].revealed()
+        await asyncio.to_thread(self.stage.mine, max(self.stage.windows) + 2)
 
     def _print_cleared(self, batch: int, status: BatchStatus) -> None:
         if batch == 0:
@@ -216,7 +216,7 @@ class Play:
             own.append(f"  {kind} {handle.entry.quantity} lots of market {handle.entry.market} at {handle.entry.price}")
         own += ["  salt, one-time secret and key path"]
         own += [f"told to her: {await handle.settled()}"[:110] for handle in made]
-        data = await asyncio.to_thread(_public_data, self.stage.exchange, batch)
+        data = await asyncio.to_thread(public_data, self.stage.exchange, batch)
         first = data.first_batch
         seen = [
             f"batch {batch}: root {short(status.root)} over {status.count} commitments, then",
@@ -239,75 +239,18 @@ class Play:
         timeline.chapter("The operator cheats")
         batch = self._next
         self.timeline.scene(batch, ATTACKED.title)
-        await self._commit(ATTACKED)
+        made = await self._commit(ATTACKED)
         await self._close_batch(ATTACKED.orders)
+        await self._revealed(list(made.values()))
         status = await self.operator.until(batch, "prove", "settle", "settled")
         self._print_cleared(batch, status)
         await self.operator.close()
         await asyncio.to_thread(self.stage.stop_node)
         self.failures += await asyncio.to_thread(try_forgeries, self.stage, batch, timeline)
         timeline.say("\nThe honest node comes back and settles the batch as it was.")
-        await asyncio.to_thread(self.stage.start_node, 1)
+        await asyncio.to_thread(self.stage.start_node, 1, 0, PATIENT_MINE_SECONDS)
         await self.operator.connect()
         await self._settlement(batch)
-
-    async def _ending(self) -> None:
-        """Who ended with what, recomputed without any of the venue's code."""
-        timeline = self.timeline
-        timeline.chapter("Who ended with what")
-        ledger = Ledger()
-        for name, number in self.accounts.items():
-            for symbol, amount in cast.purse(name).items():
-                ledger.deposit(number, symbol, amount)
-        for batch in range(self._next):
-            chain = await asyncio.to_thread(self.stage.exchange.batch, batch)
-            results = ledger.batch(self.record.orders[batch], self.record.missed[batch], chain.beacon or bytes(32))
-            status = self.operator.status.get(batch)
-            if status is not None and status.markets:
-                claimed = [(m.price if m.volume else None, m.volume) for m in status.markets]
-                if claimed != results:
-                    self.failures.append(f"batch {batch}: the venue says {claimed}, recomputed {results}")
-        published = await asyncio.to_thread(published_balances, self.stage.exchange)
-        rows = []
-        for name, number in self.accounts.items():
-            balances = await self.clients[name].balances()
-            cells = [f"{name} ({number})"]
-            for asset, symbol in enumerate(ASSETS):
-                expected = to_tokens(asset, ledger.balances[(number, asset)])
-                proven = balances[symbol].settled
-                cells.append(f"{proven.normalize():f}")
-                if proven != expected:
-                    self.failures.append(f"{name}: {proven} {symbol} proven, {expected} recomputed")
-                if published.get((number, asset), 0) != ledger.balances[(number, asset)]:
-                    self.failures.append(f"{name}: L1's public data give another {symbol} balance")
-            cells.append("✓" if not any(f.startswith(f"{name}:") for f in self.failures) else "✗")
-            rows.append(cells)
-        for label, number in (("fees (0)", 0), ("insurance (1)", 1)):
-            agree = all(published.get((number, a), 0) == ledger.balances[(number, a)] for a in range(len(ASSETS)))
-            if not agree:
-                self.failures.append(f"{label}: L1's public data and the recomputation differ")
-            tokens = (to_tokens(a, ledger.balances[(number, a)]) for a in range(len(ASSETS)))
-            rows.append([label, *(f"{amount.normalize():f}" for amount in tokens), "✓" if agree else "✗"])
-        timeline.table("Balances under L1's state root", ["account", *ASSETS, "agree"], rows)
-        timeline.say("proven to each client by a Merkle path; compared with L1's public data, and with a recomputation")
-        timeline.say("from the orders that shares no code with the venue")
-
-    async def _artifacts(self) -> None:
-        """Export every settlement, verified from L1 data alone; say how to check them again."""
-        timeline, folder = self.timeline, self.stage.folder
-        timeline.chapter("Check it yourself")
-        endpoint, address = self.stage.endpoint, self.stage.exchange.address
-        epochs = await asyncio.to_thread(lambda: self.stage.exchange.progress().epochs)
-        for epoch in range(epochs):
-            collected = await asyncio.to_thread(collect, endpoint, address, epoch)
-            findings = await asyncio.to_thread(check_export, collected.export)
-            path = folder / f"epoch-{epoch}.json"
-            write_export(collected.export, path)
-            if not findings.accepted or not all(check.ok is not False for check in collected.checks):
-                self.failures.append(f"epoch {epoch}: inspection failed")
-            timeline.say(f"sealbook verify {path}")
-        timeline.say("while the chain runs (with --keep):")
-        timeline.say(f"sealbook inspect epoch 0 --rpc {self.stage.rpc} --contract {address}")
 
     async def _stay(self) -> None:
         """A venue for the reader's own scripts, with makers to trade with."""
@@ -327,33 +270,6 @@ class Play:
                     with contextlib.suppress(SealbookError):
                         await self.clients[name].quote(quotes[name])
                 await asyncio.sleep(KEPT_BATCH_SECONDS)
-
-
-def _public_data(exchange: Exchange, batch: int) -> PublicData:
-    """The public data of the settlement of a batch."""
-    for opened in exchange.heads_checked(0):
-        first, count, _ = header(opened.public_data)
-        if first <= batch < first + count:
-            return _decoded(exchange, opened.public_data)
-    raise DemoError(f"batch {batch} is not settled")
-
-
-def _decoded(exchange: Exchange, data: bytes) -> PublicData:
-    first, count, _ = header(data)
-    counts = [exchange.batch(first + k).count for k in range(count)]
-    return decode(data, counts=counts, markets=len(cast.MARKETS), assets=len(ASSETS))
-
-
-def published_balances(exchange: Exchange) -> dict[tuple[int, int], int]:
-    """Balances by (account, asset) from the public data of all settlements, in order."""
-    balances: dict[tuple[int, int], int] = {}
-    settled = {event.id for event in exchange.settled(0)}
-    for opened in exchange.heads_checked(0):
-        if opened.id not in settled:
-            continue
-        data = _decoded(exchange, opened.public_data)
-        balances.update({(b.account, b.asset): b.value for b in data.balances})
-    return balances
 
 
 async def perform(folder: Path, rpc: str | None, timeline: Timeline, keep: bool = False) -> list[str]:

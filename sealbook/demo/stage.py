@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -31,9 +24,10 @@ from orderbook.wire import BatchStatus, Error, Hello, Login, SealNow, Session, S
 
 from ..deployment import deploy_venue, development_token
 from .cast import ASSETS, DECIMALS, FEE_ASSET, MARKETS, MISS_FEE, PEOPLE, UNITS, purse
+from .service import DemoError, Service
 
-START_SECONDS = 60
-STOP_SECONDS = 20
+__all__ = ["DemoError", "Operator", "Service", "Stage"]
+
 LOGIN_SECONDS = 20
 RICH = 10**21
 """Base units of the native coin that a participant needs at most."""
@@ -41,70 +35,11 @@ LOGIN_ATTEMPTS = 3
 OPERATOR_KEY = 1
 FEE_KEY = 2
 FIRST_PERSON_KEY = 3
-REVEAL_WINDOW = 6
-BEACON_DELAY = 6
-
-
-class DemoError(Exception):
-    """The demonstration cannot go on, and why."""
-
-
-class Service:
-    """A command of sealbook in a process of its own, with its output in a log file."""
-
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        self.name = name
-        self.log = log
-        self._start = log.stat().st_size if log.exists() else 0
-        self._file = log.open("ab")
-        # A session of its own: Ctrl-C reaches the demonstration, which then ends its services in order.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sealbook.cli", *arguments],
-            stdout=self._file,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def wait_for(self, found: Callable[[dict[str, Any]], str | None]) -> str:
-        """Wait for a line of JSON in the output from which ``found`` takes something."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            with self.log.open("rb") as file:
-                file.seek(self._start)
-                for line in file.read().splitlines():
-                    value = self._line(line, found)
-                    if value is not None:
-                        return value
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise DemoError(f"the {self.name} did not start; its log is {self.log}")
-
-    @staticmethod
-    def _line(line: bytes, found: Callable[[dict[str, Any]], str | None]) -> str | None:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return None
-        return found(value) if isinstance(value, dict) else None
-
-    def kill(self) -> None:
-        """End it without any warning, as a power cut would."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._file.close()
-
-    def stop(self) -> None:
-        """Ask it to end; end it if it does not."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-        self._file.close()
+REVEAL_WINDOW = 24
+BEACON_DELAY = 24
+"""Blocks."""
+MINE_SECONDS = 0.25
+"""Between two blocks while the node waits for one."""
 
 
 class Stage:
@@ -113,8 +48,16 @@ class Stage:
     SPARE_KEY = FIRST_PERSON_KEY + len(PEOPLE)
     """A funded account that nobody in the cast uses."""
 
-    def __init__(self, folder: Path, rpc: str | None, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rpc: str | None,
+        report: Callable[[str], None],
+        windows: tuple[int, int] = (REVEAL_WINDOW, BEACON_DELAY),
+    ) -> None:
+        """``windows``: blocks for reveals, and from the seal to the block of the draw."""
         self.folder = folder
+        self.windows = windows
         (folder / "clients").mkdir(mode=0o700)
         self.report = report
         self._services: list[Service] = []
@@ -165,8 +108,8 @@ class Stage:
             MARKETS,
             MISS_FEE,
             fee_asset=FEE_ASSET,
-            reveal_window=REVEAL_WINDOW,
-            beacon_delay=BEACON_DELAY,
+            reveal_window=self.windows[0],
+            beacon_delay=self.windows[1],
             report=self.report,
         )
         return deployment.exchange, tokens
@@ -182,7 +125,7 @@ class Stage:
     def l1_key(self, name: str) -> bytes:
         return (FIRST_PERSON_KEY + PEOPLE.index(name)).to_bytes(32, "big")
 
-    def start_node(self, batches_per_epoch: int, batch_seconds: float = 0) -> None:
+    def start_node(self, batches_per_epoch: int, batch_seconds: float = 0, mine_seconds: float = MINE_SECONDS) -> None:
         """Start (or start again) the node; the port stays the same. ``batch_seconds`` 0: batches close on request."""
         port = self.node_url.rpartition(":")[2] or "0"
         node = Service(
@@ -192,13 +135,17 @@ class Stage:
                 "--data", str(self.folder / "node"), "--operator-key", str(self.operator_key),
                 "--listen", f"127.0.0.1:{port}", "--batch-seconds", str(batch_seconds),
                 "--batches-per-epoch", str(batches_per_epoch), "--poll-seconds", "0.2",
-                "--mine-seconds", "0.25", "--json",
+                "--mine-seconds", str(mine_seconds), "--json",
             ],
             self.folder / "node.log",
         )  # fmt: skip
         self.node = node
         self._services.append(node)
         self.node_url = node.wait_for(lambda line: line.get("url"))
+
+    def mine(self, blocks: int) -> None:
+        """Make blocks at once."""
+        self.endpoint.w3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(blocks)])
 
     def keep(self, service: Service) -> None:
         """End another service with the rest."""

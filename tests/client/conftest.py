@@ -28,6 +28,8 @@ NATIVE = "0x" + "00" * 20
 TOKEN = "0x" + "33" * 20
 TREE = 10
 """Log2 of the batches that a test's key tree covers."""
+WINDOW = 2_000
+"""Blocks in which a reveal counts. Long, for a machine that stalls: a test that wants it to be over mines them."""
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def parameters() -> VenueParameters:
         max_count=256,
         miss_fee=1_000,
         fee_asset=1,
-        reveal_window=50,
+        reveal_window=WINDOW,
         beacon_delay=2,
         min_seal_interval=1,
     )
@@ -211,6 +213,16 @@ class Trader:
             await client.deposit("ETH", eth)
             await client.deposit("USD", usd)
             yield client
+
+
+@pytest.fixture
+def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("a1", tmp_path, l1, venue)
+
+
+@pytest.fixture
+def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
+    return Trader("b0", tmp_path, l1, venue)
 
 
 def mining(folder: Path, l1: SimulatedL1) -> contextlib.AbstractAsyncContextManager[Node]:

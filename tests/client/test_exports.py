@@ -22,6 +22,7 @@ from orderbook.wire import ErrorCode, RefusalReason
 NAMES = """
 History MarketRow OrderRow SyncClient SyncOrder
 EvidenceError ProofVerdict
+AgentReport
 Asset Balance BrokenPromiseError Cancelled CapExceededError ChainError ChainUnreachableError Cleared Client Commitment
 Committed Created Deadline Delta Expired Fault FloatRefusedError InputError InsufficientBalanceError Inventory
 KeyFileError Keys KeystoreSigner LinkError LocalSigner MakerFill Market NoReplyError NotOnGridError Order

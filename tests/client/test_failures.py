@@ -30,11 +30,6 @@ from tests.orderbook.simulated import SimulatedL1, connected, running
 from .conftest import Trader, mining
 
 
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
-
-
 async def test_a_full_disk_stops_a_commitment_before_it_is_sent(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
     async with mining(tmp_path, l1) as node, alice.funded(node) as client:
         pages = client._store._database.execute("PRAGMA page_count").fetchone()[0]

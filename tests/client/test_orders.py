@@ -53,12 +53,12 @@ def test_amounts_survive_the_way_to_decimals_and_back(units: int, unit: int, dec
         (buy("ETH/USD", 0, 200), InputError, "orders[0].quantity", "is not above zero"),
         (sell("ETH/USD", -1, 200), InputError, "orders[0].quantity", "is not above zero"),
         (buy("ETH/USD", QUANTITY_CAP + 1, 200), CapExceededError, "orders[0].quantity", "(8388607 lots)"),
-        (buy("BTC/USD", 1, 200), InputError, "market", "there are: 0 ETH/USD, 1 USD/ETH"),
+        (buy("BTC/USD", 1, 200), InputError, "orders[0].market", "there are: 0 ETH/USD, 1 USD/ETH"),
         (buy("ETH/USD", 1), InputError, "orders[0].price", "give either a price or a slippage"),
         (buy("ETH/USD", 1, 200, slippage="0.1"), InputError, "orders[0].price", "either a price or a slippage"),
         (buy("ETH/USD", 1, slippage="1"), InputError, "orders[0].slippage", "is not a fraction below 1"),
         (withdrawal("USD", 2**62), InputError, "orders[0].amount", "are not in [1, 2^62)"),
-        (withdrawal(5, 1), InputError, "asset", "there are: 0 ETH, 1 USD"),
+        (withdrawal(5, 1), InputError, "orders[0].asset", "there are: 0 ETH, 1 USD"),
     ],
 )
 def test_impossible_orders(venue: Venue, order: Instruction, kind: type[InputError], field: str, message: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from client.chain import SealedBatch
 from client.client import Client
 from client.errors import (
+    BrokenPromiseError,
     FloatRefusedError,
     InputError,
     InsufficientBalanceError,
@@ -20,22 +23,17 @@ from client.errors import (
     VenueUnreachableError,
 )
 from client.orders import buy, sell
+from client.proofs import ProofVerdict
 from client.remote.agent import RemoteClient
 from client.remote.server import serving
 from client.states import OrderStatus, Unfilled
 from client.store import Store
-from client.venue import Venue
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1
 
 from .conftest import Trader, mining
 
 TOKEN = "a token of some length"
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
 
 
 @contextlib.asynccontextmanager
@@ -126,6 +124,31 @@ async def test_errors_cross_as_they_are(tmp_path: Path, l1: SimulatedL1, alice: 
         with pytest.raises(InputError) as unknown:
             await laptop.resolve("nothing")
         assert unknown.value.code == "unknown_order"
+
+
+async def test_the_agents_findings_reach_the_program(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = alice.chain.final_batch
+
+    def other(number: int) -> SealedBatch | None:
+        seal = true(number)
+        return None if seal is None else dataclasses.replace(seal, root=(1, 2, 3, 4))
+
+    async with agent(tmp_path, l1, alice) as (node, client, url), RemoteClient.connect(url, token=TOKEN) as laptop:
+        report = await laptop.report()
+        assert (report.problems, report.evidence, report.proofs) == ({}, (), {})
+        monkeypatch.setattr(alice.chain, "final_batch", other)
+        await laptop.commit([buy("ETH/USD", 1, 200)])
+        node.seal_now()
+        while not client.evidence:  # noqa: ASYNC110 - the keeper tells nobody
+            await asyncio.sleep(0.01)
+        client.proofs._future(3).set_result(ProofVerdict(3, ("proof: refused",)))
+        report = await laptop.report()
+        assert {batch: error.code for batch, error in report.problems.items()} == {0: "wrong_root"}
+        assert isinstance(report.problems[0], BrokenPromiseError)
+        assert [Path(path) for path in report.evidence] == list(client.evidence)
+        assert (report.proofs[3].verified, report.proofs[3].faults) == (False, ("proof: refused",))
 
 
 async def test_a_lost_connection_is_only_a_delay(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:

@@ -18,23 +18,12 @@ from client.quotes import Quotes
 from client.remote.agent import RemoteClient
 from client.remote.server import serving
 from client.states import Cancelled, OrderStatus
-from client.venue import Venue
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1
 
 from .conftest import Trader, mining
 
 TOKEN = "a token of some length"
-
-
-@pytest.fixture
-def maker(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
-
-
-@pytest.fixture
-def other(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("b2", tmp_path, l1, venue)
 
 
 @contextlib.asynccontextmanager
@@ -57,11 +46,11 @@ def ladder(levels: int) -> list[Order]:
 
 
 async def test_a_ladder_is_one_commitment_and_fills_come_back(
-    tmp_path: Path, l1: SimulatedL1, maker: Trader, other: Trader
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader
 ) -> None:
     fills: list[MakerFill] = []
     told: asyncio.Queue[Inventory] = asyncio.Queue()
-    async with mining(tmp_path, l1) as node, program(node, maker) as (client, remote), other.funded(node) as taker:
+    async with mining(tmp_path, l1) as node, program(node, alice) as (client, remote), bob.funded(node) as taker:
         remote.quotes.on_fill(fills.append)
         remote.quotes.on_inventory(told.put_nowait)
         first = await remote.quotes.replace(ladder(5))
@@ -88,12 +77,12 @@ async def test_a_ladder_is_one_commitment_and_fills_come_back(
         assert many.value.field == "orders[64]"
 
 
-async def test_quotes_do_not_outlive_the_program(tmp_path: Path, l1: SimulatedL1, maker: Trader, other: Trader) -> None:
+async def test_quotes_do_not_outlive_the_program(tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader) -> None:
     """The agent lives on, and renews nothing: the program's own silence ends the lease."""
     async with (
         mining(tmp_path, l1) as node,
-        maker.funded(node) as client,
-        other.funded(node) as taker,
+        alice.funded(node) as client,
+        bob.funded(node) as taker,
         serving(client, "127.0.0.1", 0, TOKEN) as port,
     ):
         url = f"ws://127.0.0.1:{port}"
@@ -118,8 +107,8 @@ async def test_quotes_do_not_outlive_the_program(tmp_path: Path, l1: SimulatedL1
             assert (await remote.resolve(mine[0].client_order_id)).state == Cancelled("lease_lapsed")
 
 
-async def test_standing_quotes_are_committed_again(tmp_path: Path, l1: SimulatedL1, maker: Trader) -> None:
-    async with mining(tmp_path, l1) as node, program(node, maker) as (client, remote):
+async def test_standing_quotes_are_committed_again(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with mining(tmp_path, l1) as node, program(node, alice) as (client, remote):
         result = await remote.quotes.replace([buy("ETH/USD", 10, 200)], gtc=True, refresh=True)
         assert (result.batch, len(remote.quotes.standing)) == (0, 1)
         for batch in (0, 1):
@@ -128,6 +117,8 @@ async def test_standing_quotes_are_committed_again(tmp_path: Path, l1: Simulated
                 async for _ in stream:
                     if any(made.batch == batch + 1 for made in client.commitments):
                         break
+            while node.state.lifecycle.batch(batch).seal is None:  # noqa: ASYNC110 - the node tells nobody
+                await asyncio.sleep(0.01)
         await remote.quotes.cancel()
         assert remote.quotes.standing == ()
         with pytest.raises(StateError) as gone:
@@ -136,9 +127,9 @@ async def test_standing_quotes_are_committed_again(tmp_path: Path, l1: Simulated
 
 
 async def test_a_ladder_whose_connection_breaks_is_committed_once(
-    tmp_path: Path, l1: SimulatedL1, maker: Trader
+    tmp_path: Path, l1: SimulatedL1, alice: Trader
 ) -> None:
-    async with mining(tmp_path, l1) as node, program(node, maker) as (client, remote):
+    async with mining(tmp_path, l1) as node, program(node, alice) as (client, remote):
         placing = asyncio.create_task(remote.quotes.replace(ladder(3)))
         while not client.commitments:  # noqa: ASYNC110 - until the agent has taken it up
             await asyncio.sleep(0)
@@ -150,11 +141,11 @@ async def test_a_ladder_whose_connection_breaks_is_committed_once(
         assert [message.sequence for message in client._store.commitments(0)] == [1]
 
 
-async def test_several_agents_are_one_maker(tmp_path: Path, l1: SimulatedL1, maker: Trader, other: Trader) -> None:
+async def test_several_agents_are_one_maker(tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader) -> None:
     async with (
         mining(tmp_path, l1) as node,
-        program(node, maker) as (one, first),
-        program(node, other) as (two, second),
+        program(node, alice) as (one, first),
+        program(node, bob) as (two, second),
         Quotes([first, second]) as quotes,
     ):
         result = await quotes.replace(ladder(40))
@@ -170,8 +161,8 @@ async def test_several_agents_are_one_maker(tmp_path: Path, l1: SimulatedL1, mak
             assert same.value.field == "clients"
 
 
-async def test_a_tick_names_the_open_batch(tmp_path: Path, l1: SimulatedL1, maker: Trader) -> None:
-    async with mining(tmp_path, l1) as node, program(node, maker) as (_, remote):
+async def test_a_tick_names_the_open_batch(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+    async with mining(tmp_path, l1) as node, program(node, alice) as (_, remote):
         seen = []
         async for tick in remote.quotes.batches():
             seen.append((tick.batch, tick.references["ETH/USD"], tick.inventory["USD"]))

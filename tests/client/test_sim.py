@@ -269,5 +269,9 @@ def test_the_facade_has_every_method_of_the_client() -> None:
     waiting = {n for n in asynchronous if inspect.iscoroutinefunction(getattr(Client, n))}
     special = {"lease", "renew_lease", "available_units"}  # of makers, who run a loop
     assert waiting - facade.keys() == special
+    shown = {name for name, _ in inspect.getmembers(Client, lambda member: isinstance(member, property))}
+    assert {name for name in shown if not hasattr(SyncClient, name)} == {"quotes"}
+    awaited = {name for name, _ in inspect.getmembers(OrderHandle, inspect.iscoroutinefunction)}
+    assert {name for name in awaited if not name.startswith("_") and not hasattr(SyncOrder, name)} == set()
     for name in waiting - special:
         assert list(asynchronous[name].parameters.values()) == list(facade[name].parameters.values()), name

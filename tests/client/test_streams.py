@@ -17,22 +17,11 @@ from client.link import Link
 from client.orders import buy, sell
 from client.states import Committed, Created, Unfilled
 from client.streams import Delta, Resynced, Snapshot, Stale, Stream, Topic
-from client.venue import Venue
 from orderbook import wire
 from orderbook.limits import Limits
 from tests.orderbook.simulated import SimulatedL1, connected, running
 
 from .conftest import Trader, mining, url_of
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
-
-
-@pytest.fixture
-def bob(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("b0", tmp_path, l1, venue)
 
 
 async def until(stream: Stream[Any, Any], kind: type, check: Any = lambda event: True) -> Any:

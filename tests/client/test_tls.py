@@ -19,18 +19,12 @@ from client.remote.agent import RemoteClient
 from client.remote.server import serving
 from client.states import OrderStatus
 from client.store import Store
-from client.venue import Venue
 from tests.orderbook.simulated import SimulatedL1, running
 
 from .conftest import TREE, Trader
 
 CERTIFICATE = Path(__file__).parents[1] / "orderbook" / "tls" / "test-only.crt"
 TOKEN = "a token of some length"
-
-
-@pytest.fixture
-def alice(tmp_path: Path, l1: SimulatedL1, venue: Venue) -> Trader:
-    return Trader("a1", tmp_path, l1, venue)
 
 
 @pytest.fixture

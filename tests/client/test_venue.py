@@ -64,7 +64,7 @@ def deployed() -> Iterator[Deployed]:
         miss_fee=1_000,
         fee_asset=1,
         registration_fee=10**15,
-        reveal_window=20,
+        reveal_window=400,  # 40 s of blocks: a slow machine must not miss it
         beacon_delay=20,
     )
     exchange, _ = deploy_exchange(deployer, verifier.address, config)

@@ -13,11 +13,13 @@ from sealbook.cli import main
 from sealbook.collect import Collected
 from sealbook.demo.stage import Stage
 
+from .patience import PATIENT
+
 
 @pytest.mark.slow
 async def test_own_settlements_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stage").mkdir()
-    stage = Stage(tmp_path / "stage", None, lambda line: None)
+    stage = Stage(tmp_path / "stage", None, lambda line: None, PATIENT)
     try:
         stage.start_node(1, batch_seconds=1)
         async with Client.connect(
@@ -32,9 +34,13 @@ async def test_own_settlements_are_verified(tmp_path: Path, monkeypatch: pytest.
             await client.deposit("ETH", "2")
             (order,) = await client.commit([sell("ETH/USD", "0.5", "2400")])
             await order.settled()
-            verdict = await client.proofs.verdict(0)
-            assert (verdict.epoch, verdict.verified, verdict.faults) == (0, True, ())
-            assert client.proofs.verdicts == {0: verdict}
+            seal = client._chain.final_batch(order.batch)
+            assert seal is not None
+            assert seal.epoch is not None
+            verdict = await client.proofs.verdict(seal.epoch)
+            assert (verdict.epoch, verdict.verified, verdict.faults) == (seal.epoch, True, ())
+            assert (await client.proofs.verdict(0)).verified  # an own one or not: whoever asks is told
+            assert client.proofs.verdicts[seal.epoch] == verdict
             assert client.evidence == ()
             checker = client.proofs.checker
         assert isinstance(checker, sealbook.sdk.SettlementChecker)

@@ -11,7 +11,7 @@ import pytest
 from sealbook.cli import COMMANDS, main
 
 
-@pytest.mark.parametrize("word", ["agent", "clear", "inspect", "verify", "prove", "evidence", "soundness", "bench"])
+@pytest.mark.parametrize("word", COMMANDS)
 def test_every_command_has_help(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([word, "--help"])
