@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -77,3 +78,18 @@ def blind(program: Program, traces: Sequence[Column]) -> None:
                 trace[-1, column : column + 2] = pair
         if "row.end" in matrix.names:
             trace[-1, matrix.names["row.end"]] = 1
+
+
+def blind_again(program: Program, traces: Sequence[Column]) -> None:
+    """Shift the pairs of :func:`blind` by fresh ones, in place, before each proof.
+
+    A pair hides the terminals of one proof. Of two proofs with one pair, each gives it away to whoever guesses the rows
+    right, and the other then confirms the guess. What was forged in a trace stays as it was.
+    """
+    # Another number of traces is the prover's to refuse.
+    for (matrix, following), (trace, next_trace) in zip(pairwise(program.matrices), pairwise(traces), strict=False):
+        for i in range(2):
+            amount = secrets.randbelow(MODULUS)
+            own, taken = matrix.names[f"blind.own{i}"], following.names[f"blind.predecessor{i}"]
+            for row, column in ((trace[-1], own), (next_trace[-1], taken)):
+                row[column] = (int(row[column]) + amount) % MODULUS

@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from commitments import _native
 
 from ..params import TIERS, Tier, tiers_of
+from ..serving import blind_again
 from ..verifier import Verified, verify
 from .program import clearing_program
 from .public import (
@@ -120,8 +121,12 @@ def public_data(execution: Execution, first_batch: int, tier: Tier) -> PublicDat
 
 
 def prove(witness: Witness) -> bytes:
-    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts."""
+    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts.
+
+    Draws the blinding of the traces afresh, in place, so that a witness may be proven again.
+    """
     statement = witness.statement
+    blind_again(clearing_program(), witness.traces)
     return _native.prove(verification_key(statement.tier), statement.context, list(witness.traces))
 
 
