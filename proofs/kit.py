@@ -25,6 +25,7 @@ from .dsl import RECEIVE, SEND, Bus, Expr, Row, Table, total
 from .expression import MODULUS
 from .filler import DoesNotFit, Filler
 from .prover_api import BrokenConstraint, ProverError, Trace, Unbalanced
+from .serving import blind_again
 from .statement.arithmetic import limbs
 from .statement.arithmetic import poseidon2 as _poseidon2
 from .statement.buses import HASH, RANGE, Bits
@@ -141,8 +142,11 @@ class Statement:
     def prove(self, witness: Sequence[Trace], public: Public, purpose: bytes = b"") -> bytes:
         """The proof's bytes. Does not check: a false witness gives a proof that no verifier accepts.
 
+        Draws the witness's blinding afresh, in place, so that a witness may be proven again.
+
         :param purpose: what else the proof is bound to, for instance a chain and a contract
         """
+        blind_again(self.program, witness)
         return prover_api.prove(self.key, self.context(public, purpose), witness)
 
     def verify(self, proof: bytes, public: Public, purpose: bytes = b"") -> Verified:

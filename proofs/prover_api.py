@@ -77,7 +77,8 @@ def setup(tape: bytes, log_heights: Sequence[int], parameters: Mapping[str, int]
 def prove(vk: bytes, context: bytes, traces: Sequence[Trace]) -> bytes:
     """The wire proof (``docs/proof-format.md`` section 4). ``context``: 32 bytes. Releases the GIL.
 
-    Masks and salts are fresh from the operating system for every call.
+    Masks and salts are fresh from the operating system for every call. The random pairs that hide the terminals are in
+    the traces: whoever proves traces again draws them again (:func:`proofs.serving.blind_again`).
     """
     if len(context) != 32:
         raise ProverError("argument", f"the context has {len(context)} bytes, not 32")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from commitments import _native
 
 from .dsl import Matrix
 from .expression import MODULUS
-from .layout import Column, Part
+from .layout import Column, Layout, Part
 from .statement.buses import Bits
 from .tape import Program
 
@@ -86,3 +87,24 @@ def blinding(program: Program, heights: Sequence[int]) -> list[list[Part]]:
             ]
         )
     return made
+
+
+def blind_again(program: Program, traces: Sequence[Column]) -> None:
+    """Shift the pairs of :func:`blinding` by fresh ones, in place, before each proof.
+
+    A pair hides the terminals of one proof. Of two proofs with one pair, each gives it away to whoever guesses the rows
+    right, and the other then confirms the guess. What was forged in a trace stays as it was.
+    """
+    # Another number of traces is the prover's to refuse.
+    for (matrix, following), (trace, next_trace) in zip(pairwise(program.matrices), pairwise(traces), strict=False):
+        for i in range(2):
+            amount = secrets.randbelow(MODULUS)
+            own, taken = matrix.names[f"blind.own{i}"], following.names[f"blind.predecessor{i}"]
+            for row, column in ((trace[-1], own), (next_trace[-1], taken)):
+                row[column] = (int(row[column]) + amount) % MODULUS
+
+
+def blinded_again(program: Program, layouts: Sequence[Layout]) -> list[Layout]:
+    """The layouts with fresh pairs over those they have: for :func:`blind_again`'s reason, before each proof."""
+    fresh = blinding(program, [layout.height for layout in layouts])
+    return [replace(layout, parts=[*layout.parts, *parts]) for layout, parts in zip(layouts, fresh, strict=True)]

@@ -14,6 +14,7 @@ from .. import prover_api
 from ..filler import DoesNotFit, Filler
 from ..params import Tier
 from ..prover_api import Trace
+from ..serving import blind_again
 from ..verifier import Verified, verify
 from .buses import WALK_BUS
 from .program import TIERS, solvency_program
@@ -83,7 +84,11 @@ def smallest(rows: Filler) -> tuple[Tier, list[Trace]]:
 
 
 def prove(witness: Witness) -> bytes:
-    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts."""
+    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts.
+
+    Draws the blinding of the traces afresh, in place, so that a witness may be proven again.
+    """
+    blind_again(solvency_program(), witness.traces)
     return prover_api.prove(verification_key(witness.statement.tier), witness.statement.context, witness.traces)
 
 

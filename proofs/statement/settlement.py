@@ -11,6 +11,7 @@ from commitments import _native
 
 from ..layout import Layout, derived_columns
 from ..params import TIERS, Tier, tiers_of
+from ..serving import blinded_again
 from ..verifier import Verified, verify
 from .program import clearing_program
 from .public import (
@@ -119,9 +120,12 @@ def public_data(execution: Execution, first_batch: int, tier: Tier) -> PublicDat
 
 
 def prove(witness: Witness) -> bytes:
-    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts."""
+    """The wire proof. Checks nothing: false traces give a proof that no verifier accepts.
+
+    Draws the blinding of the traces afresh, so that a witness may be proven again.
+    """
     statement = witness.statement
-    layouts = [layout.native for layout in witness.layouts]
+    layouts = [layout.native for layout in blinded_again(clearing_program(), witness.layouts)]
     derived = derived_columns(clearing_program().derived)
     return _native.prove_laid_out(verification_key(statement.tier), statement.context, derived, layouts)
 

@@ -82,12 +82,28 @@ def columns_fit(seen: Seen, table: int, trace: Trace, columns: Sequence[int]) ->
 
 def terminal_fits(seen: Seen, number: int, sent: Sequence[tuple[int, int, Sequence[int]]]) -> bool:
     """A table's terminal is that of the guessed messages, given as (bus, signed count, fields)."""
+    return _rest_of_terminal(seen, number, sent) == FAST.zero
+
+
+def pair_behind(seen: Seen, number: int, sent: Sequence[tuple[int, int, Sequence[int]]], bus: int) -> tuple[int, int]:
+    """The blinding pair, sent on ``bus``, with which the guessed messages have the table's terminal."""
     drawn = seen.challenges
-    buses = BusChallenges.derive(drawn.lookup_alpha, drawn.lookup_beta, seen.vk.widest_message, seen.vk.bus_order)
-    total = FAST.zero
+    prefix = _buses(seen).denominator(FAST, bus, [])
+    fingerprint = prefix - FAST.inverse(_rest_of_terminal(seen, number, sent))
+    first = fingerprint.b * pow(drawn.lookup_beta.b, -1, P) % P
+    return first, (fingerprint.a - first * drawn.lookup_beta.a) % P
+
+
+def _buses(seen: Seen) -> BusChallenges[Extension]:
+    drawn = seen.challenges
+    return BusChallenges.derive(drawn.lookup_alpha, drawn.lookup_beta, seen.vk.widest_message, seen.vk.bus_order)
+
+
+def _rest_of_terminal(seen: Seen, number: int, sent: Sequence[tuple[int, int, Sequence[int]]]) -> Extension:
+    rest, buses = seen.head.terminals.values[number], _buses(seen)
     for bus, count, fields in sent:
-        total = total + _quotient(_base(count), buses.denominator(FAST, bus, [_base(f) for f in fields]))
-    return total == seen.head.terminals.values[number]
+        rest = rest - _quotient(_base(count), buses.denominator(FAST, bus, [_base(f) for f in fields]))
+    return rest
 
 
 def siblings_fit(seen: Seen, trace: Trace) -> bool:

@@ -19,8 +19,11 @@ import pytest
 
 from commitments import _native
 from commitments.bundle import Entry, Kind
+from proofs import prover_api
 from proofs.dsl import Bus, Row
+from proofs.kit import Statement
 from proofs.prover_api import verify_native
+from proofs.serving import blind_again
 from proofs.statement.program import clearing_program
 from proofs.statement.witness.execute import Execution, execute
 from proofs.statement.witness.inputs import EpochInput
@@ -38,6 +41,7 @@ from .distinguishers import (
     columns_fit,
     folding_fits,
     lower_folding_fits,
+    pair_behind,
     see,
     siblings_fit,
     steps_refute,
@@ -221,6 +225,43 @@ def test_the_blinding_bus_hides_the_terminals() -> None:
     drawn = (2**63 + 11, 5**20)
     assert not fits(drawn, true)
     assert not fits(drawn, false)
+
+
+def test_a_pair_hides_the_terminals_of_one_proof() -> None:
+    """Two proofs with one pair tell a right guess of the rows; whoever proves a witness again draws its pairs again."""
+    statement = Statement(
+        "talking", [PAIRS], {"orders": {"orders": _orders}, "book": {"book": _book}}, [6, 6], _parameters()
+    )
+    true, false = (100, 101, 105), (100, 102, 105)
+    rows = [{"flag": 1, "price": price, "quantity": 10} for price in true]
+    witness = statement.witness(orders=rows, book=rows)
+    pairs, blind = statement.program.bus_id(PAIRS), statement.program.bus_id(BLIND)
+
+    def agree(proofs: list[bytes], prices: tuple[int, ...]) -> bool:
+        guessed = [(pairs, 1, (price, 10)) for price in prices]
+        seen = [see(statement.key, statement.context([]), proof) for proof in proofs]
+        one, other = (pair_behind(s, 0, guessed, blind) for s in seen)
+        return one == other
+
+    careless = [_native.prove(statement.key, statement.context([]), witness) for _ in range(2)]
+    assert agree(careless, true)
+    assert not agree(careless, false)
+    proofs = [statement.prove(witness, []) for _ in range(2)]
+    for proof in proofs:
+        statement.verify(proof, [])
+    assert not agree(proofs, true)
+    assert not agree(proofs, false)
+
+
+def test_proving_again_changes_the_blinding_alone() -> None:
+    world = _world(*TRUE)
+    again = [trace.copy() for trace in world.traces]
+    blind_again(clearing_program(), again)
+    for matrix, one, other in zip(clearing_program().matrices, world.traces, again, strict=True):
+        blind = [name.startswith("blind.") for name in matrix.columns]
+        assert any(blind)
+        assert ((one != other).sum(axis=0) == blind).all()
+    assert prover_api.check(clearing_program().tape, again, world.messages) == []
 
 
 # -- the statement: two hypotheses about the orders with equal outcomes

@@ -2,9 +2,9 @@
 //!
 //! Plonky3's own hiding wrapper interleaves every trace with as many random rows, which doubles what is committed. Here a
 //! column f over a coset of order n with vanishing polynomial Z becomes `f + Z r`, r uniformly random of degree below
-//! [`mask_length`]: twice as many random coefficients as a proof reveals values of the column. To Plonky3 that is a
-//! polynomial of degree below 2n, so its prover and its verifier run unchanged, with blowup 2^(b-1) over 2n; our verifiers
-//! demand the true bound n + mask by the number of coefficients of the final polynomial ([`final_coefficients`]).
+//! [`mask_length`]: more coefficients than a proof reveals values of the column. To Plonky3 that is a polynomial of degree
+//! below 2n, so its prover and its verifier run unchanged, with blowup 2^(b-1) over 2n; our verifiers demand a degree close
+//! to n + mask by the number of coefficients of the final polynomial ([`final_coefficients`]).
 //!
 //! The polynomial that masks the low-degree test is one more matrix of the quotient tree. Its degree is the highest that
 //! verifiers accept, so that the batch is uniform at every height that it is folded to: lower tables, which join there,
@@ -47,7 +47,8 @@ const NO_COMMITMENT: Digest = [0; 32];
 const QUOTIENT: usize = 1;
 
 /// Random coefficients of a column's mask: a proof reveals a value per query and two per opening point in the quadratic
-/// extension, at most two points; twice that, the bound of ePrint 2024/1037, section 4.2.
+/// extension, at most two points; and, through the quotient, one more per query, in the next row. Twice the former is
+/// enough for all, the bound of ePrint 2024/1037, section 4.2.
 pub fn mask_length(params: &Params) -> usize {
     2 * (usize::from(params.num_queries) + 2 * 2)
 }
