@@ -26,6 +26,7 @@ _SHOWN: Final = {
     "walk: right_live is a flag": "a_right_child_counted_twice",
     "walk: only opened rows have live children (2)": "a_right_child_from_nowhere",
     "leaves: money is a flag": "a_balance_in_halves",
+    "leaves: other is a flag": "a_balance_given_back_smaller",
     "leaves: one kind of leaf": "a_balance_taken_no_times",
     "leaves: what is not money is in slot 0 or 1": "a_balance_called_a_key",
     "leaves: a balance is one number": "a_balance_with_a_second_element",
