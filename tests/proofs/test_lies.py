@@ -21,7 +21,8 @@ from proofs.verifier.verify import run_transcript
 from proofs.verifier.vk import parse_verification_key
 from proofs.verifier.wire import parse_head, parse_query, split_proof
 
-from .plain_prover import Drawn, Opened, PlainProver, Polynomial, Trace, Word
+from .plain_pieces import Polynomial
+from .plain_prover import Drawn, Opened, PlainProver, Trace, Word
 from .verifier.test_native import CONTEXT, PUBLIC, WIDTHS, Builder, _counter, _parameters, _statement
 
 COUNTER, FIRST_SQUARES, SILENT, SECOND_SQUARES = range(4)

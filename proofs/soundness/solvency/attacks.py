@@ -561,6 +561,18 @@ def a_balance_taken_no_times() -> Forged:
     return owed(forged, (0, 50))
 
 
+@attack("asset 1 owes 19,999 less: a balance is taken as a key, and a smaller one given back in its place")
+def a_balance_given_back_smaller() -> Forged:
+    """Two rows that are no money, one of them minus once; their account is a fraction, whose range checks cancel."""
+    forged = honest()
+    low = leaf_index(2, balance_slot(1)) * pow(16, -1, MODULUS) % MODULUS
+    for other, units in ((1, 20_000), (-1, 1)):
+        leaf_rows(forged.rows).append({"other": other, "low": low, "leaf": balance_leaf(units)})
+    balance_row(forged.rows, 2, 1)["leaf"] = balance_leaf(1)
+    resummed(forged.rows)
+    return owed(forged, (1, -19_999))
+
+
 @attack("asset 1 owes 8 less: three halves of its balance are in asset 0, minus a half in asset 4")
 def a_balance_in_halves() -> Forged:
     """The slot is the asset plus twice `money`, so a fraction of a balance lies under another asset."""
