@@ -73,10 +73,17 @@ class Ownership(MakerAccess):
         batch on.
         """
         self._demand_account()
+        if self._chain.address is None:
+            raise StateError("depositing needs the L1 key", code="no_l1_key", field="account")
         return await self._funds.deposit(asset, amount)
 
     async def claim(self, epoch: int | None = None) -> tuple[str, ...]:
-        """Claim the account's withdrawals of a settled epoch, or of all epochs; the transactions' hashes."""
+        """Claim the account's withdrawals of a settled epoch, or of all epochs; the transactions' hashes.
+
+        :raises StateError: ``no_l1_key``, ``not_settled``.
+        """
+        if self._chain.address is None:
+            raise StateError("claiming needs the L1 key", code="no_l1_key", field="account")
         return await self._funds.claim(self._demand_account(), epoch)
 
     async def balances(self) -> dict[str, Balance]:

@@ -67,7 +67,7 @@ HELP: Final = {
     "token_file": ("FILE", "what programs must know; made at the first start (default: STORE.token)"),
     "account_number": ("N", "the account; default: that of the L1 key"),
     "password_file": ("FILE", "password of the key file and of the keystore"),
-    "l1_keystore": ("FILE", "encrypted L1 key, for --register"),
+    "l1_keystore": ("FILE", "encrypted L1 key, for --register and for claims of withdrawals"),
     "profile": ("NAME", "finality rules of the chain; default: by chain id"),
     "poll_seconds": ("S", "how often L1 is read (default 0.5)"),
     "keep_batches": ("N", "forget settled batches older than so many, with receipts and history (default: keep all)"),

@@ -37,6 +37,7 @@ from .answers import (
     AvailableAre,
     BalancesAre,
     BatchIs,
+    ClaimedIn,
     Counted,
     Done,
     Found,
@@ -49,6 +50,7 @@ from .answers import (
 from .calls import (
     Call,
     CancelOrders,
+    Claim,
     GetAvailable,
     GetHistory,
     GetOpenBatch,
@@ -160,6 +162,13 @@ class RemoteClient(Trading):
             rows += page.rows
             first = page.more
         return History(OrderRow, rows)
+
+    async def claim(self, epoch: int | None = None, *, within: float = 300.0) -> tuple[str, ...]:
+        """As :meth:`client.client.Client.claim`, with the agent's L1 key, which it has where it was given a keystore.
+
+        :raises StateError: ``no_l1_key``: it has none; ``not_settled``.
+        """
+        return (await self._ask(Claim(0, epoch), ClaimedIn, within)).transactions
 
     async def report(self) -> AgentReport:
         """What :attr:`client.client.Client.problems`, ``evidence`` and ``proofs.verdicts`` are at the agent."""

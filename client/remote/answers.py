@@ -23,6 +23,7 @@ __all__ = [
     "BalanceLine",
     "BalancesAre",
     "BatchIs",
+    "ClaimedIn",
     "Counted",
     "Done",
     "Failed",
@@ -147,6 +148,13 @@ class ReportIs(Message, frozen=True, tag="report"):
     proofs: tuple[tuple[int, tuple[str, ...]], ...]
 
 
+class ClaimedIn(Message, frozen=True, tag="claimed"):
+    """Hashes of the transactions; none if nothing was left to claim."""
+
+    id: int
+    transactions: tuple[str, ...]
+
+
 class Moved(Message, frozen=True, tag="moved"):
     """Pushed: an order has a new state."""
 
@@ -170,6 +178,7 @@ Answer: TypeAlias = (
     | ReferencesAre
     | HistoryIs
     | ReportIs
+    | ClaimedIn
     | Failed
     | Moved
     | Counted

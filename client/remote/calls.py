@@ -16,6 +16,7 @@ __all__ = [
     "Attach",
     "Call",
     "CancelOrders",
+    "Claim",
     "GetAvailable",
     "GetHistory",
     "GetOpenBatch",
@@ -132,6 +133,13 @@ class GetHistory(Message, frozen=True, tag="get_history"):
     first: int
 
 
+class Claim(Message, frozen=True, tag="claim"):
+    """Claim withdrawals on L1, of one settled epoch or of all; they go to the account's owner, whoever asks."""
+
+    id: int
+    epoch: int | None
+
+
 class GetReport(Message, frozen=True, tag="get_report"):
     """What the agent's checks have found."""
 
@@ -151,6 +159,7 @@ Call: TypeAlias = (
     | GetReferences
     | GetHistory
     | GetReport
+    | Claim
 )
 _CALL: Final[msgspec.json.Decoder[Call]] = msgspec.json.Decoder(Call)
 

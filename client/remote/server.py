@@ -28,6 +28,7 @@ from .answers import (
     BalanceLine,
     BalancesAre,
     BatchIs,
+    ClaimedIn,
     Counted,
     Done,
     Found,
@@ -43,6 +44,7 @@ from .calls import (
     Attach,
     Call,
     CancelOrders,
+    Claim,
     GetAvailable,
     GetHistory,
     GetOpenBatch,
@@ -188,6 +190,8 @@ class AgentServer:
             case GetHistory():
                 rows, more = client.history_page(call.first, _HISTORY_BATCHES)
                 return HistoryIs(call.id, rows, more)
+            case Claim():
+                return ClaimedIn(call.id, await client.claim(call.epoch))
             case GetReport():
                 return ReportIs(
                     call.id,

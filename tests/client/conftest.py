@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from client.chain import Progress, Published, QueueEntry, SealedBatch, Settlement, WithdrawalLine
 from client.client import Client
 from client.errors import ChainUnreachableError
+from client.handles import OrderHandle
 from client.keys import Keys
 from client.store import Store
 from client.venue import Asset, Market, Venue
@@ -232,3 +234,16 @@ def mining(folder: Path, l1: SimulatedL1) -> contextlib.AbstractAsyncContextMana
 
 def url_of(node: Node) -> str:
     return f"ws://127.0.0.1:{node.server.port}"
+
+
+async def end(handle: OrderHandle) -> object:
+    return [state async for state in handle][-1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def until_sealed(node: Node, batch: int = 0) -> None:
+    await until(lambda: node.state.lifecycle.batch(batch).seal is not None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from client.errors import (
     VenueMismatchError,
     VenueUnreachableError,
 )
-from client.handles import OrderHandle
 from client.orders import buy, sell, withdrawal
 from client.states import (
     Cancelled,
@@ -38,23 +36,9 @@ from client.states import (
 from client.store import Store
 from client.venue import Venue
 from orderbook import wire
-from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
-from .conftest import Trader, mining, url_of
-
-
-async def end(handle: OrderHandle) -> object:
-    return [state async for state in handle][-1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-        await asyncio.sleep(0.01)
-
-
-async def until_sealed(node: Node, batch: int = 0) -> None:
-    await until(lambda: node.state.lifecycle.batch(batch).seal is not None)
+from .conftest import Trader, end, mining, until_sealed, url_of
 
 
 async def test_two_orders_from_created_to_settled(tmp_path: Path, l1: SimulatedL1, alice: Trader, bob: Trader) -> None:

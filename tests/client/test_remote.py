@@ -31,7 +31,7 @@ from client.store import Store
 from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1
 
-from .conftest import Trader, mining
+from .conftest import SimulatedChain, Trader, mining
 
 TOKEN = "a token of some length"
 
@@ -105,7 +105,9 @@ async def changes(stream: object, count: int) -> AsyncIterator[object]:
                 return
 
 
-async def test_errors_cross_as_they_are(tmp_path: Path, l1: SimulatedL1, alice: Trader) -> None:
+async def test_errors_cross_as_they_are(
+    tmp_path: Path, l1: SimulatedL1, alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with agent(tmp_path, l1, alice) as (_, client, url), RemoteClient.connect(url, token=TOKEN) as laptop:
         for orders, kind in (
             ([sell("ETH/USD", "99", "2")], InsufficientBalanceError),
@@ -121,6 +123,15 @@ async def test_errors_cross_as_they_are(tmp_path: Path, l1: SimulatedL1, alice: 
             assert str(here.value) == str(there.value)
         with pytest.raises(FloatRefusedError):
             await laptop.commit([sell("ETH/USD", 0.5, "2")])  # type: ignore[arg-type]
+        assert await laptop.claim() == await client.claim() == ()
+        with pytest.raises(StateError) as early:
+            await laptop.claim(7)
+        assert (early.value.code, early.value.field) == ("not_settled", "epoch")
+        monkeypatch.setattr(SimulatedChain, "address", None)
+        for call in (laptop.claim, client.claim, lambda: client.deposit("ETH", "1")):
+            with pytest.raises(StateError) as keyless:
+                await call()  # type: ignore[operator]
+            assert keyless.value.code == "no_l1_key"
         with pytest.raises(InputError) as unknown:
             await laptop.resolve("nothing")
         assert unknown.value.code == "unknown_order"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,23 +21,9 @@ from client.states import (
     Sealed,
 )
 from client.streams import Delta
-from orderbook.node import Node
 from tests.orderbook.simulated import SimulatedL1, running
 
-from .conftest import WINDOW, Trader
-
-
-async def end(handle: OrderHandle) -> object:
-    return [state async for state in handle][-1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-        await asyncio.sleep(0.01)
-
-
-async def until_sealed(node: Node, batch: int = 0) -> None:
-    await until(lambda: node.state.lifecycle.batch(batch).seal is not None)
+from .conftest import WINDOW, Trader, end, until, until_sealed
 
 
 async def test_nothing_is_revealed_before_the_own_l1_says_that_the_seal_is_final(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import subprocess
 import sys
@@ -111,6 +112,15 @@ def test_what_is_settled_leaves_the_memory() -> None:
                 assert forgotten.value.code == "unknown_order"
 
         sim.run(main())
+
+
+def test_a_simulation_that_nobody_closes_leaves_nothing_behind() -> None:
+    sim = SimVenue()
+    folder = sim._folder
+    assert folder.is_dir()
+    del sim
+    gc.collect()
+    assert not folder.exists()
 
 
 async def test_a_client_keeps_enough_for_a_repetition(tmp_path: Path) -> None:

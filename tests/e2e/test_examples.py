@@ -68,5 +68,8 @@ def test_market_maker_at_a_venue(tmp_path: Path) -> None:
         )
     finally:
         stage.close()
-    assert len(re.findall(r"batch \d+: 10 quotes", out)) == 10
+    assert len(re.findall(r"batch \d+: \d+ quotes", out)) == 10, out
+    # On a machine that stalls for longer than a batch, an account may come too late for it, and the maker is told.
+    late = re.findall(r"^  account \d+: batch_over: ", out, re.MULTILINE)
+    assert len(re.findall(r"batch \d+: 10 quotes", out)) >= 10 - len(late), out
     assert "0 fills: bought 0, sold 0 ETH" in out  # nobody else trades there
