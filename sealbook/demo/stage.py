@@ -108,12 +108,16 @@ class Service:
 
 
 class Stage:
-    """Chain, contracts and node."""
+    """Chain, contracts and node. ``reveal_window``: blocks from the seal to the reveal deadline; the node makes four a
+    second while it waits for one, and waits no longer than for the last reveal."""
 
     SPARE_KEY = FIRST_PERSON_KEY + len(PEOPLE)
     """A funded account that nobody in the cast uses."""
 
-    def __init__(self, folder: Path, rpc: str | None, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, rpc: str | None, report: Callable[[str], None], reveal_window: int = REVEAL_WINDOW
+    ) -> None:
+        self._reveal_window = reveal_window
         self.folder = folder
         (folder / "clients").mkdir(mode=0o700)
         self.report = report
@@ -165,7 +169,7 @@ class Stage:
             MARKETS,
             MISS_FEE,
             fee_asset=FEE_ASSET,
-            reveal_window=REVEAL_WINDOW,
+            reveal_window=self._reveal_window,
             beacon_delay=BEACON_DELAY,
             report=self.report,
         )

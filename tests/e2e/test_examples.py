@@ -12,6 +12,8 @@ import pytest
 
 from sealbook.demo.stage import Stage
 
+from . import PATIENT
+
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 300
 
@@ -50,7 +52,7 @@ def test_backtest(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_market_maker_at_a_venue(tmp_path: Path) -> None:
     (tmp_path / "stage").mkdir()
-    stage = Stage(tmp_path / "stage", None, lambda line: None)
+    stage = Stage(tmp_path / "stage", None, lambda line: None, PATIENT)
     try:
         people = ("ada", "bob")
         for name in people:

@@ -12,6 +12,8 @@ import pytest
 
 from sealbook.demo.stage import Stage
 
+from . import PATIENT
+
 README = Path(__file__).parents[2] / "README.md"
 RUN_SECONDS = 240
 
@@ -20,7 +22,7 @@ RUN_SECONDS = 240
 def test_ten_lines_of_sdk(tmp_path: Path) -> None:
     (script,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     (tmp_path / "stage").mkdir()
-    stage = Stage(tmp_path / "stage", None, lambda line: None)
+    stage = Stage(tmp_path / "stage", None, lambda line: None, PATIENT)
     try:
         stage.start_node(1, batch_seconds=1)
         finished = subprocess.run(

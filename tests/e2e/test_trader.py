@@ -19,6 +19,8 @@ from sealbook import Client, RemoteClient, buy
 from sealbook.demo.play import KEY_TREE_LOG_SIZE
 from sealbook.demo.stage import Operator, Service, Stage
 
+from . import PATIENT
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "trader.py"
 RUN_SECONDS = 240
 PASSWORD = "a password"
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     (tmp_path / "stage").mkdir()
-    stage = Stage(tmp_path / "stage", None, lambda line: None)
+    stage = Stage(tmp_path / "stage", None, lambda line: None, PATIENT)
     try:
         yield stage
     finally:
