@@ -24,15 +24,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from commitments.receipts import Domain, SigningKey
 from commitments.types import MODULUS, Digest
 from orderbook import wire
 from orderbook.state import VenueState
 from proofs.params import MAX_COUNT
 
-from .load_client import Lane, Tally, Trader, connected, lanes, signed_by
+from .load_beside import echoes, idle_connections, without_pauses
+from .load_client import Lane, Tally, Trader, lanes, signed_by
 from .load_server import Control, Venue, journaled, raise_file_limit, serve_echo, serve_node, started
 from .process import Report
 from .standin import venue_parameters
@@ -86,9 +85,12 @@ class _Load:
         self.unanswered = 0
 
     async def run(self) -> dict[str, Any]:
+        work = self.work
         with started(serve_echo) as echo:
             self.report("echo server: the baseline", None)
-            baseline = await _echoes(echo, self.work, self._commitment(0))
+            baseline = await echoes(
+                echo.port, min(work.seconds, 5.0), work.connections, work.depth, self._commitment(0)
+            )
         with started(serve_node, self.venue) as node:
             figures = await self._node(node)
             self.report("killing the node and reading its journal", None)
@@ -111,14 +113,15 @@ class _Load:
         async with lanes(node.port, self.domain, self.traders, work.connections) as own, _operator(self, node) as desk:
             empty = node.ask("memory")
             self.report(f"{work.idle} idle connections", None)
-            async with _idle(node.port, work.idle):
+            async with idle_connections(node.port, work.idle):
                 idle = node.ask("memory")
-                self.report("commitments, as many as it takes", None)
-                used = node.ask("cpu")
-                fast, series, seconds = await self._sustained(node, own, desk)
-                used = node.ask("cpu") - used
-                self.report(f"{work.rate} commitments per second", None)
-                steady = await self._steady(own)
+                with without_pauses():
+                    self.report("commitments, as many as it takes", None)
+                    used = node.ask("cpu")
+                    fast, series, seconds = await self._sustained(node, own, desk)
+                    used = node.ask("cpu") - used
+                    self.report(f"{work.rate} commitments per second", None)
+                    steady = await self._steady(own)
             self.report(f"{work.reveals} reveals", None)
             count, reveal_seconds = await self._reveals(node, own, desk)
             memory = await self._batches(node, own, desk)
@@ -285,47 +288,6 @@ async def _operator(load: _Load, node: Control) -> AsyncIterator[Lane]:
     async with lanes(node.port, load.domain, [], 1) as (desk,):
         await desk.login(0, load.operator)
         yield desk
-
-
-@contextlib.asynccontextmanager
-async def _idle(port: int, count: int) -> AsyncIterator[None]:
-    """Connections that are open and ask for nothing."""
-    async with contextlib.AsyncExitStack() as stack:
-        for first in range(0, count, 100):
-            opened = [
-                connect(f"ws://127.0.0.1:{port}", compression=None, proxy=None, ping_interval=None)
-                for _ in range(min(100, count - first))
-            ]
-            sockets = await asyncio.gather(*opened)
-            for socket in sockets:
-                stack.push_async_callback(_closed, socket)
-            await asyncio.gather(*(socket.recv() for socket in sockets))
-        yield
-
-
-async def _closed(socket: ClientConnection) -> None:
-    socket.transport.abort()
-    await socket.wait_closed()
-
-
-async def _echoes(echo: Control, work: LoadWork, message: wire.Message) -> float:
-    """Messages per second through the echo server, with as many unanswered."""
-    data, count = wire.encode_binary(message), 0
-    start = time.perf_counter()
-    end = start + min(work.seconds, 5.0)
-
-    async def lane() -> None:
-        nonlocal count
-        async with connected(echo.port) as socket:
-            for _ in range(work.depth):
-                await socket.send(data)
-            while time.perf_counter() < end:
-                await socket.recv()
-                count += 1
-                await socket.send(data)
-
-    await asyncio.gather(*(lane() for _ in range(work.connections)))
-    return count / (time.perf_counter() - start)
 
 
 def _anything() -> Digest:

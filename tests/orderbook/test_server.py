@@ -113,6 +113,27 @@ async def test_a_client_that_does_not_read_is_cut(tmp_path: Path, l1: SimulatedL
             await good.ask(wire.GetMarkets(good.next_id() + 100), wire.Markets)
 
 
+async def test_a_client_that_takes_nothing_for_a_while_is_cut(tmp_path: Path, l1: SimulatedL1) -> None:
+    limits = Limits(stall_seconds=0.1, requests_per_second=1e6, burst=10**6)
+    async with (
+        running(tmp_path, l1, limits=limits) as node,
+        connected(node, l1.parameters()) as slow,
+        connected(node, l1.parameters()) as good,
+    ):
+        await slow.ask(wire.Subscribe(1), wire.Subscribed)
+        slow.socket.transport.pause_reading()
+        status = await good.ask(wire.GetBatch(2), wire.BatchStatus)
+        big = msgspec.structs.replace(status, id=None, settle_transactions=("0x" + "00" * 32,) * 3000)
+        (stalled,) = node.server._connections.subscribed(("batches", 0))
+        while stalled.socket.stalled is None:
+            node.server.broadcast(("batches", 0), big)
+            await good.ask(wire.GetMarkets(good.next_id() + 100), wire.Markets)
+        assert stalled.waiting < limits.outgoing
+        while len(node.server._connections) > 1:
+            await good.ask(wire.GetMarkets(good.next_id() + 100), wire.Markets)
+        assert node.metrics.cut.value("slow_consumer") == 1
+
+
 async def test_messagepack(tmp_path: Path, l1: SimulatedL1) -> None:
     async with running(tmp_path, l1) as node, connected(node, l1.parameters()) as client:
         await client.socket.send(wire.encode_binary(wire.GetMarkets(5)))
