@@ -98,7 +98,7 @@ class _Collector:
         signatures = opening.signatures or self._signatures(head, epoch)
         proof = opening.head + self._queries(key, head, epoch)
         self._keep(settled.origin.transaction, "settle")
-        self._events(epoch, head, settled, opening.public_data, opening.queue_entries)
+        self._events(epoch, head, settled, opening.public_data)
         self._beacons(batches, parameters)
         end = batches[-1].cut
         export = SettlementExport(
@@ -267,10 +267,10 @@ class _Collector:
     def _verdict(self, name: str, title: str, ok: bool | None, detail: str) -> None:
         self.checks.append(Check(name, title, ok, detail))
 
-    def _events(self, epoch: Epoch, head: HeadChecked, settled: Settled, public: bytes, queue: bytes) -> None:
+    def _events(self, epoch: Epoch, head: HeadChecked, settled: Settled, public: bytes) -> None:
         title = "events, records and inputs of the transactions agree"
         wrong = ""
-        if head.public_data != public or head.queue_entries != queue:
+        if head.effects.public_data_hash != bytes(Web3.keccak(public)):
             wrong = "HeadChecked: not what the transaction's input says"
         elif head.effects != settled.effects:
             wrong = "Settled: not the effects that were opened"

@@ -11,6 +11,7 @@ interface Cheats {
 
     function prank(address sender) external;
     function prank(address sender, address origin) external;
+    function etch(address account, bytes calldata code) external;
     function deal(address account, uint256 balance) external;
     function roll(uint256 blockNumber) external;
     function recordLogs() external;

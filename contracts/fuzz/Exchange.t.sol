@@ -219,6 +219,7 @@ contract Driver is FuzzTest {
         for (uint256 i = settledQueue; i < queueEnd; ++i) {
             entries = abi.encodePacked(entries, _queue[i]);
         }
+        _refuseWhatIsNotDirect(data, entries);
         CHEATS.recordLogs();
         CHEATS.prank(OPERATOR, OPERATOR);
         bytes32 id = EXCHANGE.openSettlement(data, entries, "", "", "");
@@ -239,6 +240,24 @@ contract Driver is FuzzTest {
         settledQueue = queueEnd;
         _keep(list, effects.withdrawalsRoot);
         ++epochs;
+    }
+
+    /// From the operator, but called by another; from an operator with code.
+    function _refuseWhatIsNotDirect(bytes memory data, bytes memory entries) private {
+        CHEATS.prank(OPERATOR);
+        _tryToOpen(data, entries);
+        CHEATS.etch(OPERATOR, hex"00");
+        CHEATS.prank(OPERATOR, OPERATOR);
+        _tryToOpen(data, entries);
+        CHEATS.etch(OPERATOR, "");
+    }
+
+    function _tryToOpen(bytes memory data, bytes memory entries) private {
+        try EXCHANGE.openSettlement(data, entries, "", "", "") {
+            revert("opened");
+        } catch (bytes memory reason) {
+            require(bytes4(reason) == IExchange.NotDirect.selector, "open");
+        }
     }
 
     function _tryToSettle(bytes32 id, IExchange.Effects memory effects, bytes4 expected) private {

@@ -12,11 +12,11 @@ from eth_account.signers.local import LocalAccount
 
 from contracts.chain import ChainServer
 from contracts.deploy import deploy_exchange
-from contracts.errors import RevertedError
+from contracts.errors import ContractsError, RevertedError
 from contracts.exchange import EMPTY_STATE, MAX_QUEUE
 from contracts.records import AssetConfig, pack_digest, unpack_digest
 from contracts.settlement import CALL_BYTES, Material, settle
-from contracts.transactions import Sender, decoded
+from contracts.transactions import REVERTS, Sender, decoded
 from contracts.verifier import WireProof
 from proofs.statement.public import (
     Holding,
@@ -248,6 +248,22 @@ def test_only_the_operator_opens(venue: Venue) -> None:
         "NotOperator",
         caller=stranger.address.lower(),
     )
+
+
+def test_an_operator_with_code_does_not_open(venue: Venue, operator: Sender, verifier: str) -> None:
+    """Its call need not be a transaction's, and whoever reads the public data looks at the transaction's input."""
+    contract = venue.base.address
+    exchange, _ = deploy_exchange(operator, verifier, replace(venue.config, operator=contract))
+    call = exchange.contract.functions.openSettlement(b"", b"", b"", b"", b"")
+    with pytest.raises(REVERTS) as caught:
+        call.call({"from": contract})
+    assert decoded(caught.value).error == "NotDirect"
+
+
+def test_inputs_that_are_no_call_of_the_exchange_are_not_read(venue: Venue) -> None:
+    elsewhere = venue.base.approve(venue.operator, venue.exchange.address, 1)
+    with pytest.raises(ContractsError, match="not the Exchange"):
+        venue.exchange.input(elsewhere.hash)
 
 
 def test_signatures_may_follow(venue: Venue) -> None:

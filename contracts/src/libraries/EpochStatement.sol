@@ -266,7 +266,7 @@ library EpochStatement {
     function _holdings(bytes calldata data, uint256 assets, Cursor memory cursor) private pure returns (bytes32) {
         uint256 out = cursor.out + RUN;
         uint256 changed = _count(data, cursor, BALANCE, "balances");
-        if (!_inOrder(data, cursor.offset, changed, assets)) _refuse(data, cursor.offset, assets, true);
+        if (!_inOrder(data, cursor.offset, changed, assets - 1)) _refuse(data, cursor.offset, assets, true);
         uint256 from = cursor.offset;
         uint256 length = changed * BALANCE;
         assembly ("memory-safe") {
@@ -275,7 +275,7 @@ library EpochStatement {
         cursor.offset += length;
 
         uint256 count = _count(data, cursor, BALANCE, "withdrawals");
-        bool good = _inOrder(data, cursor.offset, count, assets);
+        bool good = _inOrder(data, cursor.offset, count, assets - 1);
         bytes32[] memory leaves = new bytes32[](count);
         if (!_withdrawals(data, cursor.offset, out + length, leaves) || !good) {
             _refuse(data, cursor.offset, assets, false);
@@ -296,10 +296,9 @@ library EpochStatement {
     }
 
     /// @dev Whether accounts, assets and units are in range, and the entries strictly increasing. There may be thousands:
-    /// the loop only notes that something is wrong, and `_refuse` finds out what. `before` is the last entry with ones
-    /// behind account and asset: a word that is less has no greater ones, nor has one that is equal, whose units are
-    /// too large.
-    function _inOrder(bytes calldata data, uint256 offset, uint256 count, uint256 assets)
+    /// the loop takes two at a time and only notes that something is wrong, and `_refuse` finds out what.
+    /// @param last the greatest asset
+    function _inOrder(bytes calldata data, uint256 offset, uint256 count, uint256 last)
         private
         pure
         returns (bool good)
@@ -307,16 +306,24 @@ library EpochStatement {
         assembly ("memory-safe") {
             let place := add(data.offset, offset)
             let end := add(place, mul(count, BALANCE))
-            let before := 0
+            let least := 0
             let all := 0
             let bad := 0
-            let ones := shr(32, not(0))
-            assets := sub(assets, 1)
-            for {} lt(place, end) { place := add(place, BALANCE) } {
-                let word := calldataload(place)
-                bad := or(bad, or(lt(word, before), gt(byte(3, word), assets)))
-                all := or(all, word)
-                before := or(word, ones)
+            if and(count, 1) {
+                all := calldataload(place)
+                bad := gt(byte(3, all), last)
+                least := add(shr(224, all), 1)
+                place := add(place, BALANCE)
+            }
+            for {} lt(place, end) { place := add(place, 24) } {
+                let one := calldataload(place)
+                let two := calldataload(add(place, BALANCE))
+                all := or(all, or(one, two))
+                bad := or(bad, or(gt(byte(3, one), last), gt(byte(3, two), last)))
+                one := shr(224, one)
+                two := shr(224, two)
+                bad := or(bad, or(lt(one, least), iszero(lt(one, two))))
+                least := add(two, 1)
             }
             good := iszero(or(bad, and(all, TOO_LARGE)))
         }
