@@ -41,9 +41,8 @@ def leaves(row: Row) -> None:
     one claim for each asset, so there is one run, and its asset is one that the venue has. Balances and sums are in
     [0, 2^62): a sum of two is below the field's order, and the field's sum is that of the integers.
     """
-    money, other = row.flag("money"), row.column("other")
-    row.zero(money * other, "one kind of leaf")
-    real = money + other
+    money, other = row.flag("money"), row.flag("other")
+    real = money + other  # not 2: every leaf is found once
     low, high, asset = row.columns("low", "high", "asset")
     account = low + high * (1 << LIMB_BITS)
     leaf = row.digest("leaf")
