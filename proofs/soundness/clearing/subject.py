@@ -26,7 +26,7 @@ from .leaf_lies import LEAF_LIES, ORDERING
 from .leaf_rows import LEAF_ROWS
 from .node_lies import NODE_LIES
 from .scenario import public_messages
-from .serving import LIMBS, registers
+from .serving import LIMBS, REGISTERS
 from .side_rows import SIDE_ROWS
 
 _CLAIMS: Final = (Tag.MISSING, Tag.BALANCE, Tag.WITHDRAWAL)
@@ -94,7 +94,7 @@ CLEARING: Final = Subject(
     WORLDS,
     FORGED,
     claims,
-    (*registers(), *LIMBS, *FORGERIES, *ENTRY_LIES, *AUCTION_LIES, *LEAF_LIES, *NODE_LIES, *exchanges()),
+    (*REGISTERS, *LIMBS, *FORGERIES, *ENTRY_LIES, *AUCTION_LIES, *LEAF_LIES, *NODE_LIES, *exchanges()),
     Path(__file__).with_name("recipes.json"),
     private=lambda constraint: constraint.blinding and constraint.name not in ORDERING,
 )

@@ -11,7 +11,8 @@ from ...prover_api import Trace
 from ...solvency.buses import Tag
 from ...solvency.program import solvency_program
 from ...tape import Program
-from ..forgery import Finish, Forgery, Told
+from ..forgery import Finish, Forgery
+from ..registers import registers
 from ..removal import Kind, constraints
 from ..service import recount
 from ..world import World
@@ -56,19 +57,15 @@ def shown() -> Iterator[Forgery]:
         yield Forgery(attack, _FALSE[attack], (constraint,), attack, ())
 
 
-def registers() -> Iterator[Forgery]:
-    """One register of the permutation is wrong in the compression that makes the root."""
-    for constraint in constraints(solvency_program()):
-        table, _, label = constraint.name.partition(": ")
-        if table == "hash" and label.endswith(" is derived"):
-            register = label.removesuffix(" is derived")
-            yield Forgery(
-                f"false_permutation({register})",
-                "liabilities under a root that is not the hash of its children",
-                (constraint.name,),
-                "state",
-                (Told(f"hash.{register}", {"walk.opened": 1, "walk.level": 0}, 1, added=True),),
-            )
+REGISTERS: Final = tuple(
+    registers(
+        solvency_program(),
+        "hash",
+        {"walk.opened": 1, "walk.level": 0},
+        "state",
+        "liabilities under a root that is not the hash of its children",
+    )
+)
 
 
 # -- messages that nothing can do without
@@ -169,4 +166,4 @@ def _checked(constraint: str, world: str, value: int, change: Change) -> Forgery
     return Forgery(attack, _FALSE[attack], (constraint,), world, (), finish=_finished(value, change))
 
 
-FORGERIES: Final = (*shown(), *registers(), *exchanges(), *range_checks())
+FORGERIES: Final = (*shown(), *REGISTERS, *exchanges(), *range_checks())
