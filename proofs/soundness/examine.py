@@ -27,8 +27,6 @@ class Verdict(StrEnum):
     """Without it a forged witness is accepted."""
     PRIVACY = "privacy"
     """It blinds what a proof shows: a distinguishing test stands for it."""
-    IMPLIED = "implied"
-    """It follows from others: no witness is forged without it. An argument stands for it."""
     UNEXPLAINED = "unexplained"
 
 
@@ -41,8 +39,6 @@ class Finding:
     verdict: Verdict
     forgery: Forgery | None = None
     published: tuple[str, ...] = ()
-    reason: str = ""
-    """Of an implied constraint: from which others it follows, and how."""
 
     @property
     def falsehood(self) -> str:
@@ -87,9 +83,6 @@ class Examiner:
                 world = self.forged(constraint, found)
                 published = self._published(found, world) if world else ()
                 return Finding(program, constraint, Verdict.FORGED, found, published)
-        reason = self.subject.implied.get(constraint.name)
-        if reason is not None:
-            return Finding(program, constraint, Verdict.IMPLIED, reason=reason)
         return Finding(program, constraint, Verdict.UNEXPLAINED)
 
     def forged(self, constraint: Constraint, forgery: Forgery) -> World | None:

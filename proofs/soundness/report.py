@@ -17,8 +17,7 @@ def summary(findings: Sequence[Finding], subjects: Sequence[Subject]) -> dict[st
     """The numbers and one row for each examined constraint.
 
     ``constraints`` counts those of all programs, ``removed`` those that this run removed, one at a time, and
-    ``unexplained`` those among them for which no forged witness, no blinding and no argument is shown. ``implied``
-    lists those that follow from others, each with the argument.
+    ``unexplained`` those among them for which neither a forged witness nor blinding is shown.
     """
     return {
         "constraints": sum(len(subject.constraints) for subject in subjects),
@@ -26,11 +25,6 @@ def summary(findings: Sequence[Finding], subjects: Sequence[Subject]) -> dict[st
         "unexplained": _count(findings, Verdict.UNEXPLAINED),
         "forged": _count(findings, Verdict.FORGED),
         "privacy": _count(findings, Verdict.PRIVACY),
-        "implied": [
-            {"program": f.program, "constraint": f.constraint.name, "reason": f.reason}
-            for f in findings
-            if f.verdict is Verdict.IMPLIED
-        ],
         "programs": {subject.name: len(subject.constraints) for subject in subjects},
         "findings": [_row(finding) for finding in findings],
     }
@@ -50,7 +44,6 @@ def _row(finding: Finding) -> dict[str, Any]:
         "forgery": forgery.name if forgery else None,
         "together": list(forgery.together) if forgery else [],
         "falsehood": finding.falsehood,
-        "reason": finding.reason,
         "published": list(finding.published),
     }
 
@@ -60,8 +53,7 @@ def page(shown: Mapping[str, Any], written: str) -> str:
     head = written.split(MARK)[0].rstrip() + f"\n\n{MARK}\n\n"
     lines = [
         f"{shown['constraints']} constraints: {shown['forged']} shown by a forged witness, "
-        f"{shown['privacy']} for privacy, {len(shown['implied'])} implied by others, "
-        f"{shown['unexplained']} unexplained."
+        f"{shown['privacy']} for privacy, {shown['unexplained']} unexplained."
     ]
     for program in shown["programs"]:
         lines += ["", f"## The program `{program}`", "", "| constraint | kind | forged witness, and what it proves |"]
@@ -71,9 +63,7 @@ def page(shown: Mapping[str, Any], written: str) -> str:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    if row["verdict"] == Verdict.IMPLIED:
-        told = f"implied: {row['reason']}"
-    elif row["verdict"] != Verdict.FORGED:
+    if row["verdict"] != Verdict.FORGED:
         told = row["verdict"]
     else:
         told = (

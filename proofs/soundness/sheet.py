@@ -145,25 +145,11 @@ class Sheet:
     def cone(self, node: int) -> frozenset[tuple[bool, int]]:
         """Input columns that a node depends on, through derived columns too: (of the next row, column)."""
         known = self._cones.get(node)
-        if known is not None:
-            return known
-        found: set[tuple[bool, int]] = set()
-        stack, seen = [node], set()
-        while stack:
-            index = stack.pop()
-            if index in seen:
-                continue
-            seen.add(index)
-            op, a, b = self._nodes[index]
-            if op is Op.LOCAL and a in self.derived:
-                found.add((False, a))
-                stack.append(self.derived[a].expression.index)
-            elif op in (Op.LOCAL, Op.NEXT):
-                found.add((op is Op.NEXT, a))
-            elif op in (Op.ADD, Op.SUB, Op.MUL):
-                stack += [a, b]
-        self._cones[node] = frozenset(found)
-        return self._cones[node]
+        if known is None:
+            inputs = (self._nodes[index] for index in self._order(node))
+            known = frozenset((op is Op.NEXT, a) for op, a, _ in inputs if op in (Op.LOCAL, Op.NEXT))
+            self._cones[node] = known
+        return known
 
     def direct(self, node: int) -> frozenset[int]:
         """Input columns in a node's expression itself, of either row."""

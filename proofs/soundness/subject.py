@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ class Subject:
 
     ``worlds`` builds an honest witness by name, ``forged`` one that lies already. ``forgeries`` are written by hand,
     ``recipes`` names a file of those that the search has found. ``claims`` tells which public messages a liar may add.
-    ``implied`` gives, for constraints that follow from others, the argument.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Subject:
     forgeries: Sequence[Forgery]
     recipes: Path
     private: Callable[[Constraint], bool] = lambda constraint: constraint.blinding
-    implied: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:

@@ -9,7 +9,7 @@ from ..expression import MODULUS
 from ..params import FEE_ACCOUNT
 from .buses import PUBLIC, Phase, Tag
 from .entries import fee_per_lot
-from .ledger import access, small, time
+from .ledger import access, real_up_to, small, time
 
 HALF: Final = (MODULUS + 1) // 2
 """One half in the field."""
@@ -22,15 +22,12 @@ def orders(row: Row) -> None:
     auction: lots strictly better than the pivot and at the pivot, for both sides, and the lots of the side that
     ``neighbour`` names exactly one tick beyond it.
     """
-    real, last, buy = row.flag("real"), row.flag("last"), row.flag("buy")
+    real, last, buy = row.column("real"), row.flag("last"), row.flag("buy")
     auction, number, price, quantity, fill = row.columns("auction", "number", "price", "quantity", "fill")
     pivot, neighbour, ration_buys = row.columns("pivot", "neighbour", "ration_buys")
     lots, wanted, phase = row.columns("lots", "wanted", "phase")
     more = real - last
-    row.zero(last * (1 - real), "only real rows end an auction")
-    row.step((1 - real) * real.next, "real rows come first")
-    row.step(more * (1 - real.next), "an auction goes on")
-    row.on_last(more, "the last auction ends")
+    real_up_to(row, real, last, "real rows up to the last auction's end")
     shared = [auction, pivot, neighbour, ration_buys, lots, wanted, phase]
     for column in shared:
         row.step(more * (column.next - column), "one for the auction")

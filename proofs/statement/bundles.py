@@ -5,25 +5,25 @@ from __future__ import annotations
 from ..dsl import Expr, Row
 from ..params import COMMITMENT_DEPTH, FIRST_ACCOUNT, INSURANCE_ACCOUNT, KEY_DEPTH, MAX_ENTRIES
 from .buses import HASH, LEVEL, PUBLIC, RANGE, Bits, Phase, Tag
-from .ledger import access, amount, small, time
+from .ledger import access, amount, real_up_to, small, time
 
 
 def bundles(row: Row) -> None:
     """One row for each leaf: real rows first, batch after batch, accounts rising within a batch."""
-    real, opened, last = row.flag("real"), row.flag("opened"), row.flag("last")
+    real, (opened, last) = row.flag("real"), row.columns("opened", "last")
     number, position = row.columns("number", "position")
     batch, account = row.share("batch", "account")
     more = real - last
     row.zero(opened * (1 - real), "only real rows are opened")
-    row.zero(last * (1 - real), "only real rows end a batch")
+    # `opened` is as many bundles of entries as start with this row's number: none, or one, for their numbers rise.
     missing = real - opened
 
     row.on_first(number, "rows are numbered from 0")
     row.step(number.next - number - 1, "rows are numbered")
-    row.step((1 - real) * real.next, "real rows come first")
-    row.on_last(more, "the last batch ends")
+    # `last` is a flag: before a row that is not real it is `real`, and before one that is, a row with another number
+    # would have to be at position -1, but positions count from 0.
+    real_up_to(row, real, last, "real rows up to the last batch's end")
     row.on_first(real * position, "a batch starts at leaf 0")
-    row.step(more * (1 - real.next), "a batch goes on")
     row.step(more * (batch.next - batch), "a batch's rows stand together")
     row.step(more * (position.next - position - 1), "leaves in order")
     row.step(last * position.next, "a batch starts at leaf 0")
@@ -60,7 +60,7 @@ def bundles(row: Row) -> None:
     row.send(PUBLIC, [int(Tag.BUNDLE_START), number, account, batch, count, cover, *header], opened, "entries start")
     row.receive(PUBLIC, [int(Tag.BUNDLE_END), number, *body], opened, "entries end")
 
-    charged = row.flag("charged")
+    charged = row.column("charged")  # a charged row is missing, and the verifier lists nothing but 0 and 1
     row.zero(charged * (1 - missing), "only a missing reveal is charged")
     fee = row.derive("fee", charged * (cover * miss_fee + (1 - cover) * funds))
     row.receive(PUBLIC, [int(Tag.MISSING), batch, account, *commitment, charged], missing, "missing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dsl import Expr, Row
 from ..params import ASSETS, PPM, QUANTITY_CAP
 from .buses import HASH, MEMORY, PUBLIC, RANGE, WITHDRAWAL_SLOT, Bits, Phase, Tag
-from .ledger import access, below, small, time
+from .ledger import access, below, real_up_to, small, time
 
 
 def fee_per_lot(row: Row, name: str, price: Expr, fee_ppm: Expr, count: Expr) -> Expr:
@@ -31,21 +31,19 @@ def entries(row: Row) -> None:
     more = real - last
 
     # Bundles: where one starts and ends, and that its rows stand together. That `real`, `first` and `last` are flags
-    # follows: a row with another `real` comes after a last one, so it is a first one, a pair, and real. A row that is
-    # last by another number stands at position 0, and positions start at 1.
+    # follows: a row with another `real` is no pair, so it starts no bundle, so the one before goes on with the same
+    # `real` and is a pair. A row that is last by another number stands at position 0, and positions start at 1.
     row.on_first(number, "rows are numbered from 0")
     row.step(number.next - number - 1, "rows are numbered")
-    row.on_first(real - first, "the first row starts a bundle")
-    row.step((1 - real) * real.next, "real rows come first")
-    row.step(more * (1 - real.next), "a bundle goes on")
-    row.step(first.next - last * real.next, "a bundle starts after the last ended")
-    row.on_last(more, "the last bundle ends")
+    real_up_to(row, real, last, "real rows up to the last bundle's end")
+    starts = real.next - more
+    row.zero(first.next - starts, "a bundle starts where none goes on")
     for name, column in {"bundle": bundle, "account": account, "batch": batch, "count": count, "cover": cover}.items():
         row.step(more * (column.next - column), f"{name} is one for the bundle")
     row.zero(first * (position - 1), "positions start at 1")
     row.step(more * (position.next - position - 1), "positions rise")
     row.zero(last * (position - count), "all entries of the header's count")
-    small(row, bundle.next - bundle - 1, first.next * (1 - row.end), "bundles in the order of their numbers")
+    small(row, bundle.next - bundle - 1, starts * (1 - row.end), "bundles in the order of their numbers")
 
     # The hash chain over pairs of entries.
     price, quantity, market = row.columns("price", "quantity", "market")
@@ -89,16 +87,13 @@ def entries(row: Row) -> None:
     key = row.derive("key", asset * 65536 + order * market * 256 + kind)
     run_end, group_end = row.flag("run_end"), row.flag("group_end")
     group_start = row.column("group_start")
-    row.zero(last * (1 - group_end), "a group ends with the bundle")
+    # That a group ends with the bundle, and has one asset, the memory bus says: see docs/proofs.md.
     row.zero(group_end * (1 - run_end), "a run ends with its group")
     row.zero(run_end * (1 - real), "only real rows end runs")
     row.step((real - run_end) * (key.next - key), "a run has one key")
-    row.step((real - group_end) * (asset.next - asset), "a group has one asset")
     small(row, key.next - key - 1, run_end - last, "runs rise")
     small(row, asset.next - asset - 1, group_end - last, "groups rise")
-    row.zero(first * (1 - group_start), "a group starts with the bundle")
-    row.step(more * (group_start.next - group_end), "a group starts after the last ended")
-    row.zero((1 - real) * group_start, "only real rows start groups")
+    row.zero(group_start.next - real.next + more * (1 - group_end), "a group starts where none goes on")
     total = row.column("run_quantity")
     row.on_first(total - quantity, "a run's quantity starts")
     row.step(total.next - (1 - run_end) * total - quantity.next, "a run's quantity adds up")

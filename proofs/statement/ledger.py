@@ -35,6 +35,14 @@ def below(row: Row, value: Expr, bound: int, count: Expr, label: str) -> None:
     row.send(RANGE, [int(Bits.LIMB), (bound - 1) - value], count, f"{label}, above")
 
 
+def real_up_to(row: Row, real: Expr, last: Expr, label: str) -> None:
+    """``real`` is 1 from the table's first row to the last one on which ``last`` is, and 0 behind it.
+
+    Where ``last`` is 1, so is ``real``; where it is 0, ``real`` is what it is on the next row, or 0 at the table's end.
+    """
+    row.zero(real - last - (1 - last) * (1 - row.end) * real.next, label)
+
+
 def time(batch: Expr, phase: Phase, sequence: Expr) -> Expr:
     return (4 * batch + (int(phase) + 1)) * (1 << TIME_SHIFT) + sequence
 
@@ -91,8 +99,7 @@ def cells(row: Row) -> None:
 def queue(row: Row) -> None:
     """Clause 1: the L1 queue's entries, each at its place before its batch: key roots and deposits."""
     key, deposit = row.flag("key"), row.flag("deposit")
-    real = key + deposit
-    row.zero(real * (real - 1), "one kind of entry")
+    real = key + deposit  # not 2: L1 has no entry of kind 3
     batch, position, account, asset = row.share("batch", "position", "account", "asset")
     value, old = row.share_digest("value"), row.share_digest("old")
     new = [v + deposit * o for v, o in zip(value, old, strict=True)]

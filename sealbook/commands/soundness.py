@@ -106,7 +106,7 @@ def _record(chosen: Sequence[tuple[Subject, Constraint]], findings: Sequence[Fin
 def _print(console: Console, shown: dict[str, Any]) -> None:
     table = Table("constraint", "kind", "verdict", "forged witness", box=None, pad_edge=False)
     for row in shown["findings"]:
-        told = row["forgery"] or row["reason"]
+        told = row["forgery"] or ""
         if row["together"]:
             told += f" (with {', '.join(row['together'])})"
         style = "red" if row["verdict"] == Verdict.UNEXPLAINED else None
@@ -114,5 +114,5 @@ def _print(console: Console, shown: dict[str, Any]) -> None:
     console.print(table)
     console.print(
         f"{shown['constraints']} constraints, {shown['removed']} removed, {shown['forged']} forged, "
-        f"{shown['privacy']} for privacy, {len(shown['implied'])} implied, {shown['unexplained']} unexplained"
+        f"{shown['privacy']} for privacy, {shown['unexplained']} unexplained"
     )

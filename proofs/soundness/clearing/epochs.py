@@ -67,13 +67,20 @@ def _changed(change: Callable[[Any], None], epoch: EpochInput | None = None) -> 
     return forged, public_messages(epoch, forged, forged)
 
 
-def _bundles_swapped() -> Forged:
+def _bundles_swapped(epoch: EpochInput) -> Forged:
     def change(rows: Any) -> None:
         first, second = rows["entries"]
         first["number"], second["number"] = 1, 0
         rows["entries"] = [second, first]
 
-    return _changed(change, honest([(Entry(Kind.WITHDRAWAL, 0, 0, 5),), (Entry(Kind.WITHDRAWAL, 0, 0, 6),)]))
+    return _changed(change, epoch)
+
+
+def _a_bundle_each() -> EpochInput:
+    """Two batches with one bundle each, of different accounts."""
+    made = venue()
+    first, second = (made.batch(k, [[Entry(Kind.WITHDRAWAL, 0, 0, 5 + k)]] * (k + 1)) for k in range(2))
+    return made.epoch([first, replace(second, leaves=second.leaves[1:])])
 
 
 class _WithoutTheLast(Rules):
@@ -250,7 +257,10 @@ STARTS: Final[dict[str, Callable[[], Forged]]] = {
     **{f"wrapped fee, limb {i}": (lambda i=i: wrapped_fee(i)) for i in (3, 4, 5)},  # type: ignore[misc]
     **{f"{name}: swapped": build for name, build in SWAPPED.items()},
     "buy before withdrawal": lambda: malformed([Entry(Kind.BUY, 0, 95, 1), Entry(Kind.WITHDRAWAL, 0, 0, 5)]),
-    "bundles swapped": _bundles_swapped,
+    "bundles swapped": lambda: _bundles_swapped(
+        honest([(Entry(Kind.WITHDRAWAL, 0, 0, 5),), (Entry(Kind.WITHDRAWAL, 0, 0, 6),)])
+    ),
+    "bundles of two batches swapped": lambda: _bundles_swapped(_a_bundle_each()),
     "withdrawal of asset 30": lambda: malformed([Entry(Kind.WITHDRAWAL, 30, 0, 5)]),
     "leaf of account 1": _leaf_of_account_1,
     "book, pivot at the reference": _pivot_at_the_reference,

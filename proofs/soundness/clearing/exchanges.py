@@ -1,6 +1,7 @@
-"""Forgeries against messages that are removed with their other side.
+"""Forgeries against messages, on one side where there is one, else with the other side.
 
-Every tuple has to be taken as often as it is sent. Where one side of an exchange cannot be left out, because its
+Every tuple has to be taken as often as it is sent. Some messages can be left out alone: what they took is taken by
+another row, or what they asked for is answered by none. Where one side of an exchange cannot be left out, because its
 count is a flag and nothing else sends or takes such a tuple, a program that lacks only the other side refuses every
 witness in which the exchange happens. That shows nothing; so the exchange is removed as a whole, for public messages on
 the side of the verifier too, and a forged witness is shown for what it carried.
@@ -21,17 +22,14 @@ def exchanges() -> Iterator[Forgery]:
     """One forgery for each exchange, against each of its messages."""
     every = [c for c in constraints(clearing_program()) if c.kind is Kind.MESSAGE and not c.blinding]
     tagged = {tag: [c.name for c in every if _tag(c) == tag] for tag in Tag}
-    memory = [c.name for c in every if _bus(c) == MEMORY.name]
-    names = [c.name for c in every]
-    for name, falsehood, epoch, told in _MEMORY:
-        pair = [m for m in memory if m in (f"{name}: take", f"{name}: leave")]
+    for name, falsehood, epoch in _ALONE:
+        yield Forgery(epoch, falsehood, (name,), epoch, ())
+    for access, falsehood, epoch, told in _MEMORY:
+        pair = [c.name for c in every if _bus(c) == MEMORY.name and c.name.startswith(access)]
         yield _exchange(pair, falsehood, epoch, told)
-    yield _exchange(memory, "a balance changes without an access", "book", _CELL)
-    for tags, falsehood, epoch, told in _TAGGED:
-        messages = [m for tag in tags for m in tagged[tag]]
-        if Tag.NODE in tags:
-            messages += [m for m in names if m.startswith("nodes: ") and m != "nodes: hash before"]
-        yield _exchange(messages, falsehood, epoch, told, tuple(int(tag) for tag in tags if tag < Tag.BUNDLE_START))
+    for tag, falsehood, epoch, told in _TAGGED:
+        yield _exchange(tagged[tag], falsehood, epoch, told, (int(tag),) if tag < Tag.BUNDLE_START else ())
+    yield _exchange(["nodes: this node"], "a state under no root", "nodes under no root", (), (int(Tag.NODE),))
     hashes = [c.name for c in every if _bus(c) == HASH.name]
     yield _exchange(
         hashes,
@@ -79,31 +77,43 @@ def _more(column: str, row: int | Mapping[str, int]) -> tuple[Told, ...]:
     return (Told(column, row, 1, added=True),)
 
 
-_CELL: Final = _more("cells.new0", {"balance": 1})
 _SECRET: Final = _more("bundles.secret0", {"opened": 1})
-_MEMORY: Final = (
-    ("bundles: key", "a key root that is not the account's", "key_root_of_another_account", ()),
-    ("bundles: funds", "a cover that is not the account's balance", "book", _more("bundles.funds", {"real": 1})),
-    ("bundles: insurance", "the fund had another balance", "two batches", _more("bundles.insurance", {"charged": 1})),
-    ("entries: group", "a balance that the account does not have", "book", _more("entries.rest", {"group_start": 1})),
-    ("entries: target", "proceeds join another balance", "book", _more("entries.funds", {"credited": 1})),
-    ("markets: fees", "fees join another balance", "book", _more("markets.funds", {"trade": 1})),
-    ("queue: slot", "a deposit joins another balance", "two batches", _more("queue.old0", {"deposit": 1})),
+_ALONE: Final = (
+    ("entries: group: take", "an order that no balance pays for", "order without an access"),
+    ("entries: target: take", "a million joins what is paid", "proceeds beside the balance"),
+    ("bundles: funds: take", "an order that is not debited", "order that keeps the balance"),
+    ("queue: slot: take", "a million joins a deposit", "deposit beside the balance"),
+    ("nodes: left child", "a state of the liar's choice", "left child of the liar's choice"),
+    ("nodes: right child", "a state of the liar's choice", "right child of the liar's choice"),
+    ("cells: leaf of the state tree", "balances change and the state does not", "state that stays"),
+    ("bundles: leaf under its root", "bundles that were not sealed", "leaves that were not sealed"),
+    ("orders: the auction's sums", "sellers are paid and nobody buys", "auction that nobody asks for"),
 )
+"""Messages that can be left out alone."""
+_MEMORY: Final = (
+    ("bundles: key: ", "a key root that is not the account's", "key_root_of_another_account", ()),
+    ("bundles: funds: ", "a cover that is not the account's balance", "book", _more("bundles.funds", {"real": 1})),
+    ("bundles: insurance: ", "a fee for a missing reveal that nobody gets", "miss fee that nobody gets", ()),
+    ("entries: group: ", "a withdrawal for nothing", "withdrawal without an access", ()),
+    ("entries: target: ", "a withdrawal that nobody gets", "debit that goes nowhere", ()),
+    ("markets: fees: ", "fees that nobody gets", "fees that nobody gets", ()),
+    ("queue: slot: ", "a deposit that nobody gets", "deposit that nobody gets", ()),
+    ("cells: ", "a balance changes without an access", "no access", ()),
+)
+"""Accesses, and what a slot is before and after the epoch."""
 _TAGGED: Final = (
-    ((Tag.PARAMS,), "another miss fee", "book", _more("bundles.miss_fee", 0)),
-    ((Tag.NODE, Tag.KEY_NODE), "an old root that L1 does not know", "stale_root", ()),
-    ((Tag.BATCH_COUNT,), "a leaf beyond the sealed count", "count_of_the_batch_one_less", ()),
-    ((Tag.MARKET,), "another draw", "rationing_with_another_draw", ()),
-    ((Tag.QUEUE,), "a deposit that is not in the queue", "two batches", _more("queue.value0", {"deposit": 1})),
+    (Tag.PARAMS, "another miss fee", "book", _more("bundles.miss_fee", 0)),
+    (Tag.BATCH_COUNT, "a leaf beyond the sealed count", "count_of_the_batch_one_less", ()),
+    (Tag.MARKET, "another draw", "rationing_with_another_draw", ()),
+    (Tag.QUEUE, "a deposit that is not in the queue", "deposit_repeated", ()),
     (
-        (Tag.BUNDLE_START,),
+        Tag.BUNDLE_START,
         "entries under a header that is not their bundle's",
         "book",
         _more("entries.before0", {"first": 1}),
     ),
-    ((Tag.BUNDLE_END,), "entries that the bundle did not commit to", "book", _more("bundles.body0", {"opened": 1})),
-    ((Tag.MARKET_INFO,), "a buyer pays another fee", "book", _more("entries.clearing_fee", {"buy": 1})),
-    ((Tag.ORDER,), "a fill that no auction gave", "book", _more("entries.fill", {"buy": 1})),
-    ((Tag.AUCTION,), "sums that no orders have", "book", _more("markets.beyond", {"trade": 1})),
+    (Tag.BUNDLE_END, "entries that the bundle did not commit to", "book", _more("bundles.body0", {"opened": 1})),
+    (Tag.MARKET_INFO, "a buyer pays another fee", "book", _more("entries.clearing_fee", {"buy": 1})),
+    (Tag.ORDER, "admitted orders take part in no auction", "auction_said_to_have_no_orders", ()),
+    (Tag.AUCTION, "sums that no orders have", "book", _more("markets.beyond", {"trade": 1})),
 )

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ...expression import MODULUS
 from ...statement.program import clearing_program
 from ...tape import Program
-from ..forgery import Finish, Forgery, Told, Trace
-from ..removal import constraints
+from ..forgery import Finish, Forgery, Trace
+from ..registers import registers
 from ..service import recount
 from ..world import World
 
 _MINUS_ONE = MODULUS - 1
-_STATE_ROOT = {"nodes.state": 1, "nodes.place": 0}
 
 
-def registers() -> Iterator[Forgery]:
-    """One register of the permutation is wrong in the compression that makes the new state root."""
-    for constraint in constraints(clearing_program()):
-        table, _, label = constraint.name.partition(": ")
-        if table == "poseidon2" and label.endswith(" is derived"):
-            register = label.removesuffix(" is derived")
-            yield Forgery(
-                f"false_permutation({register})",
-                "a new state root that is not the hash of its children",
-                (constraint.name,),
-                "book",
-                (Told(f"poseidon2.{register}", _STATE_ROOT, 1, added=True),),
-            )
+REGISTERS = tuple(
+    registers(
+        clearing_program(),
+        "poseidon2",
+        {"nodes.state": 1, "nodes.place": 0},
+        "book",
+        "a new state root that is not the hash of its children",
+    )
+)
 
 
 Limb = Callable[[Trace, dict[str, int], int], None]

@@ -14,17 +14,21 @@ from ...statement.witness.execute import execute
 from ...statement.witness.inputs import EpochInput
 from ..subject import Subject
 from ..world import Public, World
+from .auction_lies import AUCTION_LIES
+from .auction_rows import AUCTION_ROWS
 from .core import ATTACKS, Forged, honest
+from .entry_lies import ENTRY_LIES
+from .entry_rows import ENTRY_ROWS
 from .epochs import STARTS, two_batches
 from .exchanges import exchanges
 from .forgeries import FORGERIES
-from .implied import IMPLIED
-from .lies import AUCTION, NODES, REQUESTS, STRUCTURE
+from .leaf_lies import LEAF_LIES, ORDERING
+from .leaf_rows import LEAF_ROWS
+from .node_lies import NODE_LIES
 from .padding import PADDING
-from .places import ORDERING, PLACES
-from .rows import FULL, ROWS
 from .scenario import public_messages
-from .serving import LIMBS, registers
+from .serving import LIMBS, REGISTERS
+from .side_rows import SIDE_ROWS
 
 _ALL: Final = frozenset(range(1, PUBLIC.width))
 _BOTH: Final = frozenset(range(HOLDINGS.width))
@@ -56,12 +60,12 @@ def _public(bus: int, fields: tuple[int, ...]) -> Public:
     return claim or Public(PUBLIC.name, fields, _FREE.get(Tag(fields[0]), frozenset()), False)
 
 
-def _world(forged: Forged, limbs: int = 12, hashes: int = 10) -> World:
+def _world(forged: Forged, limbs: int = 12) -> World:
     """The witness of an execution in the least heights that hold it."""
     execution, messages = forged
     for height in (6, 7, 8):
         try:
-            _, traces = execution.draft.traces((hashes if height == 6 else 11, limbs, height))
+            _, traces = execution.draft.traces((10 if height == 6 else 11, limbs, height))
         except EpochTooLarge:
             continue
         break
@@ -71,6 +75,7 @@ def _world(forged: Forged, limbs: int = 12, hashes: int = 10) -> World:
 
 
 _ATTACKS: Final = {a.name: a.build for a in ATTACKS}
+_STARTS: Final = STARTS | AUCTION_ROWS | ENTRY_ROWS | LEAF_ROWS | SIDE_ROWS
 WORLDS: Final[dict[str, Callable[[], World]]] = {
     "book": lambda: world(honest()),
     "two batches": lambda: world(two_batches()),
@@ -78,8 +83,7 @@ WORLDS: Final[dict[str, Callable[[], World]]] = {
 """Honest witnesses."""
 FORGED: Final[dict[str, Callable[[], World]]] = {
     **{name: partial(lambda build: _world(build()), build) for name, build in _ATTACKS.items()},
-    **{name: partial(lambda build: _world(build()), build) for name, build in (STARTS | ROWS).items()},
-    **{name: partial(lambda build: _world(build(), hashes=11), build) for name, build in FULL.items()},
+    **{name: partial(lambda build: _world(build()), build) for name, build in _STARTS.items()},
     **{
         f"{name}, high": partial(lambda build: _world(build(), 13), _ATTACKS[name])
         for name in ("price_below_the_band", "balance_of_63_bits")
@@ -93,8 +97,7 @@ CLEARING: Final = Subject(
     WORLDS,
     FORGED,
     claims,
-    (*registers(), *LIMBS, *FORGERIES, *REQUESTS, *NODES, *AUCTION, *STRUCTURE, *PADDING, *PLACES, *exchanges()),
+    (*REGISTERS, *LIMBS, *FORGERIES, *ENTRY_LIES, *PADDING, *AUCTION_LIES, *LEAF_LIES, *NODE_LIES, *exchanges()),
     Path(__file__).with_name("recipes.json"),
     private=lambda constraint: constraint.blinding and constraint.name not in ORDERING,
-    implied=IMPLIED,
 )
