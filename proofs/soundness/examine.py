@@ -16,7 +16,7 @@ from .world import World
 
 _SHOWN = 4
 """So many false claims are named."""
-_SEEDS = 4
+_SEEDS = 8
 """So often a lie is carried through anew, with other choices where there are several."""
 
 
