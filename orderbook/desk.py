@@ -61,7 +61,7 @@ OPERATOR = 0
 
 
 class Desk:
-    """Serves requests over the venue's state. Implements :class:`orderbook.server.Handler`."""
+    """Serves requests over the venue's state. Implements :class:`orderbook.intake.Handler`."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ from .sockets import Socket
 from .streams import Key
 from .wire import MAX_REQUEST_BYTES, Goodbye, Message
 
-__all__ = ["Handler", "Server", "Session"]
+__all__ = ["Server"]
 
 _SWEEP_SECONDS = 1.0
 

@@ -170,7 +170,7 @@ async def test_a_silent_connection_is_given_up(
     ):
         batches = client.streams.batches()
         await anext(batches)
-        monkeypatch.setattr(node.server, "_send", lambda message, connections: None)
+        monkeypatch.setattr(node.server._closing, "deliver", lambda message, connections: None)
         stale = await until(batches, Stale)
         assert stale.reason == "connection_lost"
         monkeypatch.undo()

@@ -11,14 +11,7 @@ from orderbook.l1 import SettlementPackage
 from orderbook.node import Node
 from orderbook.state import VenueState
 
-from .simulated import (
-    OPERATOR,
-    HonestPackages,
-    SimulatedL1,
-    connected,
-    running,
-    sealed,
-)
+from .simulated import OPERATOR, HonestPackages, SimulatedL1, connected, running, sealed
 
 
 async def test_batches_are_proven_together(tmp_path: Path, l1: SimulatedL1) -> None:

@@ -16,17 +16,7 @@ from orderbook.events import ZERO, BatchSealed, OpenedEntry
 from orderbook.limits import Limits
 from orderbook.server import Server
 
-from .simulated import (
-    OPERATOR,
-    Client,
-    SimulatedL1,
-    connected,
-    everything,
-    funded,
-    running,
-    sealed,
-    signed_by_operator,
-)
+from .simulated import OPERATOR, Client, SimulatedL1, connected, everything, funded, running, sealed, signed_by_operator
 
 
 async def test_a_batch_from_commitment_to_settlement(tmp_path: Path, l1: SimulatedL1) -> None:

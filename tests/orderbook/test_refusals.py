@@ -9,14 +9,7 @@ import msgspec
 from orderbook import wire
 from orderbook.events import ZERO, OpenedEntry
 
-from .simulated import (
-    SimulatedL1,
-    connected,
-    funded,
-    refused,
-    running,
-    signed_by_operator,
-)
+from .simulated import SimulatedL1, connected, funded, refused, running, signed_by_operator
 
 
 async def test_commitments_that_are_refused(tmp_path: Path, l1: SimulatedL1) -> None:

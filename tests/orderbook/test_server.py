@@ -11,14 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from orderbook import wire
 from orderbook.limits import Limits
 
-from .simulated import (
-    SimulatedL1,
-    connected,
-    everything,
-    funded,
-    refused,
-    running,
-)
+from .simulated import SimulatedL1, connected, everything, funded, refused, running
 
 
 @pytest.mark.parametrize(
