@@ -96,19 +96,26 @@ contract PublicBusFuzz is FuzzTest {
         uint256 count = 1 + next(source, most);
         uint256 width = widthOf(bus);
         uint256[] memory sizes = new uint256[](width);
+        uint256 length = 0;
         bool pairs = bus == 0 && next(source, 2) == 0;
-        out = abi.encodePacked(uint8(255), uint8(bus), uint32(count));
         for (uint256 j = 0; j < width; ++j) {
             sizes[j] = pairs ? 4 + 4 * j : next(source, 9);
             if (j == 0 && sizes[0] == 0) sizes[0] = 1;
-            out = abi.encodePacked(out, uint8(sizes[j]));
+            length += sizes[j];
         }
+        // one piece: to append byte by byte would take memory without end
+        out = new bytes(6 + width + count * length);
+        (out[0], out[1], out[5]) = (0xff, bytes1(uint8(bus)), bytes1(uint8(count)));
+        for (uint256 j = 0; j < width; ++j) {
+            out[6 + j] = bytes1(uint8(sizes[j]));
+        }
+        uint256 place = 6 + width;
         for (uint256 i = 0; i < count; ++i) {
             uint256 fingerprint = 0;
             for (uint256 j = 0; j < width; ++j) {
                 uint256 field = value(source, sizes[j]);
                 for (uint256 b = sizes[j]; b > 0; --b) {
-                    out = abi.encodePacked(out, uint8(field >> (8 * (b - 1))));
+                    out[place++] = bytes1(uint8(field >> (8 * (b - 1))));
                 }
                 fingerprint = F.add(F.mul(fingerprint, source.beta), field);
             }
@@ -166,13 +173,13 @@ contract PublicBusFuzz is FuzzTest {
         require(verdict(source, messages, source.sum) != 0, "accepted");
     }
 
-    function testFuzz_elementsAbovePAreRefused(uint256 seed, uint64 field, uint8 at) external view {
+    function testFuzz_elementsAbovePAreRefused(uint256 seed, uint64 field, uint8 chosen) external view {
         field = uint64(within(field, P, type(uint64).max));
         Source memory source = challenged(seed);
         uint256 count = 1 + next(source, 6);
         bytes memory messages = abi.encodePacked(uint8(255), uint8(0), uint32(count), uint16(0x0408));
         for (uint256 i = 0; i < count; ++i) {
-            messages = abi.encodePacked(messages, uint32(i), i == at % count ? field : uint64(i));
+            messages = abi.encodePacked(messages, uint32(i), i == chosen % count ? field : uint64(i));
         }
         equal(bytes32(verdict(source, messages, 0)), IStarkErrors.Message.selector);
         messages = abi.encodePacked(uint8(255), uint8(2), uint32(1), uint24(0x080308), uint64(1), uint24(2), field);
