@@ -138,7 +138,7 @@ def test_listed_and_packed_messages_are_the_same(tiny: Example) -> None:
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.binary(max_size=40), st.binary(max_size=64), st.binary(max_size=300))
 def test_arbitrary_bytes(vk: bytes, context: bytes, messages: bytes, proof: bytes) -> None:
-    for key_bytes in (vk, b"SBV2" + vk):
+    for key_bytes in (vk, b"SBV3" + vk):
         case = Case("arbitrary", key_bytes, context, messages, proof)
         assert natively(case) == in_python(case) == Reason.VK
 
