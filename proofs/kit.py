@@ -109,7 +109,7 @@ class Statement:
     @cached_property
     def key(self) -> bytes:
         """The verification key. Raises :class:`ProverError` for heights and parameters that do not fit."""
-        return prover_api.setup(self.program.tape, self.log_heights, self.parameters)
+        return prover_api.setup(self.program.key_tape, self.log_heights, self.parameters)
 
     @cached_property
     def key_hash(self) -> bytes:

@@ -1,18 +1,20 @@
 """Programs and their tape: the bytes that the prover and every verifier run.
 
 The encoding (version 1, big-endian) is described in ``docs/proof-format.md``. Only what a verifier needs is in
-it; names, labels and derived columns stay beside it.
+it; names, labels and derived columns stay beside it. A program has two tapes that mean the same: one in the order of
+its source, with the nodes of derived columns, fills traces; the other, ordered for the verifiers, stands in keys.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from .dsl import Bus, Expr, Matrix, Tables
 from .expression import Op
+from .schedule import schedule
 
 MAGIC = b"SBT1"
 BLIND = Bus("blind", 2)
@@ -39,8 +41,17 @@ class Program:
 
     @cached_property
     def tape(self) -> bytes:
-        """The canonical bytes of the program."""
+        """The program in the order of its source, to which ``derived`` refers."""
         return self._compiled[0]
+
+    @cached_property
+    def key_tape(self) -> bytes:
+        """The program as it stands in a verification key."""
+        out = self._header()
+        for matrix in self.matrices:
+            wanted = _needed(matrix, _constrained(matrix))
+            out += _encode_matrix(matrix, self._bus_ids, schedule(matrix.graph.nodes, wanted))[0]
+        return bytes(out)
 
     @cached_property
     def derived(self) -> tuple[DerivedColumn, ...]:
@@ -48,17 +59,22 @@ class Program:
 
     @cached_property
     def _compiled(self) -> tuple[bytes, tuple[DerivedColumn, ...]]:
-        out = bytearray(MAGIC)
-        out += struct.pack(">B", len(self.buses))
-        out += bytes(bus.width for bus in self.buses)
-        out += struct.pack(">B", len(self.matrices))
+        out = self._header()
         derived: list[DerivedColumn] = []
-        bus_ids = {bus: index for index, bus in enumerate(self.buses)}
         for index, matrix in enumerate(self.matrices):
-            encoded, nodes = _encode_matrix(matrix, bus_ids)
+            roots = _constrained(matrix) + [d.expression.index for d in matrix.derived]
+            encoded, nodes = _encode_matrix(matrix, self._bus_ids, sorted(_needed(matrix, roots)))
             out += encoded
             derived += [DerivedColumn(index, d.column, nodes[d.expression.index], d.inverse) for d in matrix.derived]
         return bytes(out), tuple(derived)
+
+    def _header(self) -> bytearray:
+        widths = bytes(bus.width for bus in self.buses)
+        return bytearray(MAGIC + bytes([len(widths)]) + widths + bytes([len(self.matrices)]))
+
+    @property
+    def _bus_ids(self) -> dict[Bus, int]:
+        return {bus: index for index, bus in enumerate(self.buses)}
 
     def bus_id(self, bus: Bus) -> int:
         return self.buses.index(bus)
@@ -102,25 +118,35 @@ def _blind(matrix: Matrix, own: bool, predecessor: bool) -> None:
         row.receive(BLIND, row.digest("predecessor", 2), row.end, "predecessor's pair")
 
 
-def _encode_matrix(matrix: Matrix, bus_ids: Mapping[Bus, int]) -> tuple[bytes, dict[int, int]]:
-    """The matrix's bytes, and the map from graph node to tape node."""
-    graph = matrix.graph
+def _constrained(matrix: Matrix) -> list[int]:
+    """Graph nodes that asserts and messages name."""
+    return [a.expression.index for a in matrix.asserts] + [
+        e.index for m in matrix.messages for e in (m.count, *m.fields)
+    ]
+
+
+def _needed(matrix: Matrix, roots: Iterable[int]) -> set[int]:
+    """The roots and all that they are made of."""
     wanted: set[int] = set()
-    stack = [a.expression.index for a in matrix.asserts]
-    stack += [e.index for m in matrix.messages for e in (m.count, *m.fields)]
-    stack += [d.expression.index for d in matrix.derived]
+    stack = list(roots)
     while stack:
         index = stack.pop()
         if index in wanted:
             continue
         wanted.add(index)
-        node = graph.nodes[index]
+        node = matrix.graph.nodes[index]
         if node.op in (Op.ADD, Op.SUB, Op.MUL):
             stack += [node.a, node.b]
+    return wanted
+
+
+def _encode_matrix(matrix: Matrix, bus_ids: Mapping[Bus, int], order: Sequence[int]) -> tuple[bytes, dict[int, int]]:
+    """The matrix's bytes with its graph's nodes in this order, and the map from graph node to tape node."""
+    graph = matrix.graph
     constants: dict[int, int] = {}
     place: dict[int, int] = {}
     ops = bytearray()
-    for index in sorted(wanted):
+    for index in order:
         node = graph.nodes[index]
         a, b = node.a, node.b
         if node.op is Op.CONST:

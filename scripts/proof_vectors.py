@@ -188,7 +188,7 @@ class Reader:
 def replay(vk: bytes, context: bytes, head: bytes) -> dict[str, object]:
     """Run the transcript of one proof of this example."""
     read, parse = Reader(head), Reader(vk)
-    assert parse(4) == b"SBV2"
+    assert parse(4) == b"SBV3"
     _, queries, cap_height, _, final, lookup, ood, batch, commit, query = parse(10)
     log_max = parse(1)[0]
     rounds = parse(parse(1)[0])

@@ -71,8 +71,8 @@ def _shape(program: KeyProgram, index: int, vk: bytes) -> dict[str, Any]:
     head, record = prover_api.proof_lengths(vk)
     security = prover_api.security(vk)
     return {
-        "tape_bytes": len(program.program().tape),
-        "tape_hash": _hex(keccak(program.program().tape)),
+        "tape_bytes": len(program.program().key_tape),
+        "tape_hash": _hex(keccak(program.program().key_tape)),
         "parameters": asdict(program.tiers[index].parameters),
         "log_domain": key.log_domain,
         "log_folding_arities": list(key.rounds),

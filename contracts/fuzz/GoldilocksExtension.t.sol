@@ -57,6 +57,19 @@ contract GoldilocksExtensionFuzz is FuzzTest {
         equal(F.mul(pack(a0, a1), pack(b0, b1)), product(a0, a1, b0, b1));
     }
 
+    function testFuzz_dot(uint256[4] calldata low, uint256[4] calldata high) external pure {
+        uint256[4] memory a;
+        for (uint256 i = 0; i < 4; ++i) {
+            a[i] = pack(low[i] >> 134, high[i] >> 134);
+        }
+        equal(F.dot(a[0], a[1], a[2], a[3]), F.add(F.mul(a[0], a[1]), F.mul(a[2], a[3])));
+    }
+
+    function test_dotOfTheLargestHalves() external pure {
+        uint256 most = pack(1 << 122, 1 << 122);
+        equal(F.dot(most, most, most, most), F.add(F.mul(most, most), F.mul(most, most)));
+    }
+
     function testFuzz_scale(uint64 a0, uint64 a1, uint64 s) external pure {
         equal(F.scale(pack(a0, a1), s), pack(mulmod(a0, s, P), mulmod(a1, s, P)));
     }

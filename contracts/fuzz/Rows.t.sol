@@ -15,7 +15,7 @@ import {FuzzTest} from "./Cheats.sol";
 contract Rows {
     uint256 private constant P = 0xffffffff00000001;
 
-    /// Base elements of 8 bytes little-endian, batched by powers of `lambda`.
+    /// Base elements of 8 bytes big-endian, batched by powers of `lambda`.
     function sum(bytes calldata row, uint256 lambda) external pure returns (uint256) {
         uint256 count = row.length / 8;
         uint256 lanes = Memory.allocate(count + 8);
@@ -42,7 +42,7 @@ contract Rows {
             from := row.offset
             to := add(values, 32)
         }
-        Decoding.extensions(from, count, to);
+        Decoding.extensions(from, count, to, Decoding.masks());
     }
 
     function climb(bytes32 node, uint256 index, bytes32[] memory siblings) external pure returns (bytes32 root) {
@@ -61,15 +61,19 @@ contract RowsFuzz is FuzzTest {
     uint256 private constant P = 0xffffffff00000001;
     Rows private immutable ROWS = new Rows();
 
-    /// `count` words of 64 bits, little-endian; one of them, `bad`, is not canonical if it is below `count`.
-    function material(uint256 seed, uint256 count, uint256 bad) private pure returns (bytes memory row, uint256[] memory values) {
+    /// `count` words of 64 bits, those of a head or of a record; one of them, `bad`, is not canonical if it is below `count`.
+    function material(uint256 seed, uint256 count, uint256 bad, bool ofHead)
+        private
+        pure
+        returns (bytes memory row, uint256[] memory values)
+    {
         row = new bytes(8 * count);
         values = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             values[i] = i == bad ? P + (seed & 1 == 0 ? 0 : (seed >> 1) % (2 ** 64 - P)) : seed % P;
             for (uint256 b = 0; b < 8; ++b) {
-                row[8 * i + b] = bytes1(uint8(values[i] >> (8 * b)));
+                row[8 * i + (ofHead ? b : 7 - b)] = bytes1(uint8(values[i] >> (8 * b)));
             }
         }
     }
@@ -77,7 +81,7 @@ contract RowsFuzz is FuzzTest {
     function testFuzz_rowsAreBatched(uint256 seed, uint256 count, uint256 a0, uint256 a1) external view {
         count = within(count, 1, 500);
         uint256 lambda = ((a1 % P) << 128) | (a0 % P);
-        (bytes memory row, uint256[] memory values) = material(seed, count, count);
+        (bytes memory row, uint256[] memory values) = material(seed, count, count, false);
         uint256 expected = 0;
         for (uint256 i = count; i > 0; --i) {
             expected = F.add(F.mul(expected, lambda), values[i - 1]);
@@ -85,14 +89,31 @@ contract RowsFuzz is FuzzTest {
         equal(ROWS.sum(row, lambda), expected);
     }
 
+    /// The lanes' bounds: as many columns as a key may have, all p - 1, and a challenge of the same size.
+    function test_theLargestRowIsBatched() external view {
+        bytes memory row = new bytes(8 * 500);
+        for (uint256 i = 0; i < 500; ++i) {
+            for (uint256 b = 0; b < 8; ++b) {
+                row[8 * i + b] = bytes1(uint8((P - 1) >> (56 - 8 * b)));
+            }
+        }
+        uint256 lambda = ((P - 1) << 128) | (P - 1);
+        uint256 expected = 0;
+        for (uint256 i = 0; i < 500; ++i) {
+            expected = F.add(F.mul(expected, lambda), P - 1);
+        }
+        equal(ROWS.sum(row, lambda), expected);
+    }
+
     function testFuzz_anElementBeyondTheFieldIsRefused(uint256 seed, uint256 count, uint256 bad) external view {
         count = 2 * within(count, 1, 40);
-        (bytes memory row,) = material(seed, count, bad % count);
+        (bytes memory row,) = material(seed, count, bad % count, false);
         try ROWS.sum(row, 3) {
             revert("summed");
         } catch (bytes memory reason) {
             require(bytes4(reason) == IStarkErrors.Element.selector, "another reason");
         }
+        (row,) = material(seed, count, bad % count, true);
         try ROWS.decode(row) {
             revert("decoded");
         } catch (bytes memory reason) {
@@ -103,7 +124,7 @@ contract RowsFuzz is FuzzTest {
     /// What lies behind the last element is no part of it, canonical or not.
     function testFuzz_extensionsAreDecoded(uint256 seed, uint256 count, uint64 behind) external view {
         count = within(count, 1, 60);
-        (bytes memory row, uint256[] memory values) = material(seed, 2 * count, 2 * count);
+        (bytes memory row, uint256[] memory values) = material(seed, 2 * count, 2 * count, true);
         uint256[] memory decoded = ROWS.decode(abi.encodePacked(row, behind));
         for (uint256 i = 0; i < count; ++i) {
             equal(decoded[i], (values[2 * i + 1] << 128) | values[2 * i]);

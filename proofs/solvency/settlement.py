@@ -26,7 +26,7 @@ from .witness import draft
 def verification_key(tier: int) -> bytes:
     """The verification key of a tier of the solvency program."""
     chosen = TIERS[tier]
-    return prover_api.setup(solvency_program().tape, chosen.log_heights, asdict(chosen.parameters))
+    return prover_api.setup(solvency_program().key_tape, chosen.log_heights, asdict(chosen.parameters))
 
 
 @cache

@@ -34,7 +34,7 @@ from .witness.rules import Rules
 @cache
 def verification_key(tier: int) -> bytes:
     """The verification key of a tier of the clearing program."""
-    return _native.setup(clearing_program().tape, list(TIERS[tier].log_heights), asdict(TIERS[tier].parameters))
+    return _native.setup(clearing_program().key_tape, list(TIERS[tier].log_heights), asdict(TIERS[tier].parameters))
 
 
 @cache

@@ -154,7 +154,7 @@ def _row_opens(
     encoded = bytearray()
     for value in row:
         c0, c1 = layer.coordinates(value)
-        encoded += (c0 | c1 << 64).to_bytes(EXTENSION, "little")
+        encoded += (c0 << 64 | c1).to_bytes(EXTENSION, "big")
     return opens(cap, log_rows, index, {log_rows: keccak256(encoded + opening.salt)}, opening.path)
 
 

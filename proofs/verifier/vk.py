@@ -16,7 +16,7 @@ from .lookups import LookupColumn
 from .reader import Reader
 from .tape import Table, Tape, parse_tape
 
-MAGIC: Final = b"SBV2"
+MAGIC: Final = b"SBV3"
 MASK_WIDTH: Final = DIMENSION
 """Base columns of the matrix that masks the low-degree test."""
 NO_TABLE: Final = -1

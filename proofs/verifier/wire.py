@@ -1,7 +1,8 @@
 """The proof's bytes (``docs/proof-format.md`` 4), parsed strictly into what the algorithm reads.
 
-All lengths follow from the verification key. Elements are little-endian and must be canonical. What enters
-the transcript or a hash is kept as bytes beside its values.
+All lengths follow from the verification key. Elements must be canonical; those of the head are little-endian, as the
+transcript absorbs them, those of the query records big-endian, as rows are hashed. What enters the transcript or a hash
+is kept as bytes beside its values.
 """
 
 from __future__ import annotations
@@ -128,8 +129,10 @@ def split_proof(vk: VerificationKey, proof: bytes) -> tuple[bytes, tuple[bytes, 
 class _Cursor:
     """Takes fields from bytes whose length is already known to be right."""
 
-    def __init__(self, data: bytes, what: str) -> None:
+    def __init__(self, data: bytes, what: str, order: str) -> None:
+        """``order``: of the bytes of an element, as :mod:`struct` writes it."""
         self._data = data
+        self._order = order
         self._what = what
         self._position = 0
 
@@ -140,7 +143,7 @@ class _Cursor:
     def base(self, count: int) -> tuple[bytes, tuple[int, ...]]:
         start = self._position
         raw = self.take(BASE * count)
-        values: tuple[int, ...] = struct.unpack(f"<{count}Q", raw)
+        values: tuple[int, ...] = struct.unpack(f"{self._order}{count}Q", raw)
         if values and max(values) >= P:
             place = start + BASE * next(i for i, value in enumerate(values) if value >= P)
             raise ProofRejected(Reason.ELEMENT, f"{self._what}: element at byte {place} is not below p")
@@ -162,7 +165,7 @@ class _Cursor:
 
 def parse_head(layer: FieldLayer[E], vk: VerificationKey, data: bytes) -> Head[E]:
     """Parse a head of :func:`head_length` bytes; rejects with ``ELEMENT``."""
-    cursor = _Cursor(data, "head")
+    cursor = _Cursor(data, "head", "<")
     main = cursor.cap(vk)
     lookup_witness = cursor.witness(vk.grinding.lookup)
     permutation = cursor.cap(vk)
@@ -205,7 +208,7 @@ def _parse_opened(
 
 def parse_query(layer: FieldLayer[E], vk: VerificationKey, data: bytes, number: int) -> Query[E]:
     """Parse query record ``number`` of :func:`query_length` bytes; rejects with ``ELEMENT``."""
-    cursor = _Cursor(data, f"query {number}")
+    cursor = _Cursor(data, f"query {number}", ">")
     trees = []
     for tree in vk.trees:
         leaves = {}

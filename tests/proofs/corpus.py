@@ -194,8 +194,8 @@ def _not_canonical(rng: random.Random, case: Case) -> Case:
     """The same element with p added, or where that does not fit 64 bits, another one beyond p."""
     region = _region(rng, case, "element")
     position = region.start + 8 * rng.randrange(region.size // 8)
-    value = int.from_bytes(case.proof[position : position + 8], "little")
-    return replace(case, proof=_put(case.proof, position, (P + value % (2**64 - P)).to_bytes(8, "little")))
+    value = int.from_bytes(case.proof[position : position + 8], region.order)
+    return replace(case, proof=_put(case.proof, position, (P + value % (2**64 - P)).to_bytes(8, region.order)))
 
 
 def _zeros(rng: random.Random, case: Case) -> Case:

@@ -116,7 +116,7 @@ def siblings_fit(seen: Seen, trace: Trace) -> bool:
     for index, query in zip(seen.challenges.indices, seen.queries, strict=True):
         beside = _base(committed_point(index ^ 1, vk.log_domain))
         value = Lagrange(log_height, beside).value(trace[:, 0])
-        leaf = value.a.to_bytes(8, "little") + bytes(16)
+        leaf = value.a.to_bytes(8, "big") + bytes(16)
         if query.trees[MAIN].path[0] != keccak256(leaf):
             return False
     return True

@@ -146,7 +146,7 @@ def test_ill_formed_runs(tiny: Example, name: str) -> None:
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.binary(max_size=40), st.binary(max_size=64), st.binary(max_size=300))
 def test_arbitrary_bytes(vk: bytes, context: bytes, messages: bytes, proof: bytes) -> None:
-    for key_bytes in (vk, b"SBV2" + vk):
+    for key_bytes in (vk, b"SBV3" + vk):
         case = Case("arbitrary", key_bytes, context, messages, proof)
         assert natively(case) == in_python(case) == Reason.VK
 

@@ -44,6 +44,10 @@ interface IStarkVerifier is IStarkErrors {
         view
         returns (uint256 count);
 
+    /// @notice The contract that checks query records: `checkQueries` passes calls on to its function of the same name. A
+    /// caller who calls it directly saves a copy of the records.
+    function recordChecker() external view returns (address);
+
     /// @notice Number of query records that the proof of `state` has: 1..256.
     function queryCount(bytes calldata state) external pure returns (uint256);
 

@@ -18,6 +18,10 @@ contract TestOnlyVerifier {
         return abi.encode(vkHash, context, keccak256(messages), keccak256(head));
     }
 
+    function recordChecker() external view returns (address) {
+        return address(this);
+    }
+
     /// @notice One record per byte.
     function checkQueries(bytes calldata, uint256 first, bytes calldata queries) external pure returns (uint256) {
         require(queries.length > 0 && first + queries.length <= 3, RefusedByTest());

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
 import {Memory} from "./Memory.sol";
+import {Tape} from "./Tape.sol";
 import {Key, Table, VerificationKeys} from "./VerificationKey.sol";
 
 /// Challenges and opened values; `...At` are addresses of packed elements of EF, one word each.
@@ -18,7 +19,7 @@ struct Evaluation {
     uint256 rootInversesAt;
     /// prefix(bus), by tape bus
     uint256 prefixesAt;
-    /// powers of the lookup challenge beta, see OpenedValues.lanesOfPowers
+    /// address behind the powers of the lookup challenge beta as two lanes (a1 << 137 | a0), the highest first
     uint256 betaPowersAt;
     /// memory for the values of a table's nodes; three selectors lie before it
     uint256 nodesAt;
@@ -40,12 +41,13 @@ library ConstraintsAtZeta {
     uint256 private constant P = 0xFFFFFFFF00000001;
     /// 1/7, the inverse of the coset shift
     uint256 private constant SEVENTH = 0x249249246db6db6e;
-    /// Bits 64..127 of both halves.
+    /// Bits 64..127 of both halves, and 69..127: what the fields of a message, and of one of up to 16, may not have.
     uint256 private constant LONG = 0xFFFFFFFFFFFFFFFF0000000000000000FFFFFFFFFFFFFFFF0000000000000000;
+    uint256 private constant LONG_OF_16 = 0xFFFFFFFFFFFFFFE00000000000000000FFFFFFFFFFFFFFE00000000000000000;
     uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
     uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
-    /// Bits 116..127 of both halves: a sum that reaches them is reduced.
-    uint256 private constant FULL = 0xFFF00000000000000000000000000000FFF00000000000000000000000000000;
+    /// An operand times 32.
+    uint256 private constant NODE = 0x1FFFE0;
     /// Multiples of p beyond 2^116 in both halves, added before a subtraction.
     uint256 private constant LIFT = 0x003FFFFFFFC000000040000000000000003FFFFFFFC000000040000000000000;
 
@@ -90,8 +92,7 @@ library ConstraintsAtZeta {
             uint256 denominator = 1;
             for (uint256 i; i < n; ++i) {
                 uint256 d = G.sub(u, 1);
-                numerator =
-                    G.reduce(G.mul(numerator, d) + G.mul(extension(o.quotientAt + 64 * i), denominator));
+                numerator = G.dot(numerator, d, extension(o.quotientAt + 64 * i), denominator);
                 denominator = G.mul(denominator, d);
                 u = G.scale(u, wInverse);
             }
@@ -101,63 +102,19 @@ library ConstraintsAtZeta {
         }
     }
 
-    /// Value of the tape's operations; halves of a node's value are below 2^116, not always canonical.
+    /// Values of the tape's operations.
     function run(Table memory t, uint256 nodes, Opened memory o, uint256 first, uint256 last, uint256 transition)
         private
         pure
     {
-        uint256 p = t.operationsAt;
-        uint256 end = nodes + 32 * t.operations;
-        uint256 local = o.localAt;
-        uint256 next = o.nextAt;
-        uint256 constants = t.constantsAt;
-        assembly ("memory-safe") {
-            mstore(sub(nodes, 96), first)
-            mstore(sub(nodes, 64), last)
-            mstore(sub(nodes, 32), transition)
-            for { let ptr := nodes } lt(ptr, end) { ptr := add(ptr, 32) } {
-                let w := mload(p) // opcode, a, b in the top 5 bytes
-                p := add(p, 5)
-                let op := byte(0, w)
-                let v
-                switch lt(op, 6)
-                case 0 {
-                    let x := mload(add(nodes, and(shr(227, w), 0x1FFFE0)))
-                    let y := mload(add(nodes, and(shr(211, w), 0x1FFFE0)))
-                    switch op
-                    case 8 {
-                        let x1 := shr(128, x)
-                        let y1 := shr(128, y)
-                        x := and(x, LOW)
-                        y := and(y, LOW)
-                        v :=
-                            or(
-                                shl(128, mod(add(mul(x, y1), mul(x1, y)), P)),
-                                mod(add(mul(x, y), mul(7, mul(x1, y1))), P)
-                            )
-                    }
-                    case 6 {
-                        v := add(x, y)
-                        if and(v, FULL) { v := or(shl(128, mod(shr(128, v), P)), mod(and(v, LOW), P)) }
-                    }
-                    default {
-                        v := sub(add(x, LIFT), y)
-                        v := or(shl(128, mod(shr(128, v), P)), mod(and(v, LOW), P))
-                    }
-                }
-                default {
-                    let a := and(shr(227, w), 0x1FFFE0)
-                    switch op
-                    case 0 { v := mload(add(local, a)) }
-                    case 1 { v := mload(add(next, a)) }
-                    case 2 { v := shr(192, mload(add(constants, shr(2, a)))) }
-                    default { v := mload(add(sub(nodes, 192), shl(5, op))) }
-                }
-                mstore(ptr, v)
-            }
-        }
+        Memory.store(nodes - 96, first);
+        Memory.store(nodes - 64, last);
+        Memory.store(nodes - 32, transition);
+        Tape.run(t.operationsAt, t.operations, nodes, (o.nextAt << 128) | o.localAt, t.constantsAt);
     }
 
+    /// Horner's rule over the asserted nodes. A half is reduced after every second step: with node and challenge below
+    /// 2^128 and 2^64 a product with a half below 2^64 leaves it below 2^132, and the next one below 2^200.
     function foldAsserts(Table memory t, Evaluation memory e) private pure returns (uint256 acc) {
         uint256 p = t.assertsAt;
         uint256 end = p + 2 * t.asserts;
@@ -166,17 +123,25 @@ library ConstraintsAtZeta {
         assembly ("memory-safe") {
             let b0 := and(alpha, LOW)
             let b1 := shr(128, alpha)
-            for {} lt(p, end) { p := add(p, 2) } {
-                let node := mload(add(nodes, shl(5, shr(240, mload(p)))))
-                let a0 := and(acc, LOW)
-                let a1 := shr(128, acc)
-                // the node's half is added to the product before the reduction
-                acc :=
-                    or(
-                        shl(128, mod(add(shr(128, node), add(mul(a0, b1), mul(a1, b0))), P)),
-                        mod(add(and(node, LOW), add(mul(a0, b0), mul(7, mul(a1, b1)))), P)
-                    )
+            let c1 := mul(7, b1)
+            let a0 := 0
+            let a1 := 0
+            if and(shr(1, sub(end, p)), 1) {
+                let node := mload(add(nodes, and(shr(235, mload(p)), NODE)))
+                a0 := mod(and(node, LOW), P)
+                a1 := mod(shr(128, node), P)
+                p := add(p, 2)
             }
+            for {} lt(p, end) { p := add(p, 4) } {
+                let w := mload(p)
+                let node := mload(add(nodes, and(shr(235, w), NODE)))
+                let x0 := add(and(node, LOW), add(mul(a0, b0), mul(a1, c1)))
+                let x1 := add(shr(128, node), add(mul(a0, b1), mul(a1, b0)))
+                node := mload(add(nodes, and(shr(219, w), NODE)))
+                a0 := mod(add(and(node, LOW), add(mul(x0, b0), mul(x1, c1))), P)
+                a1 := mod(add(shr(128, node), add(mul(x0, b1), mul(x1, b0))), P)
+            }
+            acc := or(shl(128, a1), a0)
         }
     }
 
@@ -197,7 +162,11 @@ library ConstraintsAtZeta {
                     uint256 message = Memory.load(t.messagesAt + 32 * VerificationKeys.read(p, 2));
                     p += 2;
                     (uint256 d, uint256 count) = evaluateMessage(k, e, message);
-                    numerator = G.reduce(G.mul(numerator, d) + G.mul(count, denominator));
+                    if (j == 0) {
+                        (numerator, denominator) = (count, d);
+                        continue;
+                    }
+                    numerator = G.dot(numerator, d, count, denominator);
                     denominator = G.mul(denominator, d);
                 }
                 uint256 value = extension(o.permutationAt + 64 * column);
@@ -209,47 +178,72 @@ library ConstraintsAtZeta {
     }
 
     /// Denominator and signed count of the tape's message at `message`: bus, sign, weight, count node, field nodes.
-    /// The fingerprint is summed in two lanes, see `PublicBus.addMessages`.
     function evaluateMessage(Key memory k, Evaluation memory e, uint256 message)
         private
         pure
         returns (uint256 denominator, uint256 count)
     {
-        uint256 widths = k.widthsAt;
-        uint256 prefixes = e.prefixesAt;
-        uint256 nodes = e.nodesAt;
-        uint256 powers = e.betaPowersAt;
-        assembly ("memory-safe") {
-            let head := mload(message)
-            let bus := byte(0, head)
-            count := mload(add(nodes, and(shr(211, head), 0x1FFFE0)))
-            if byte(1, head) {
-                count := sub(LIFT, count)
-                count := or(shl(128, mod(shr(128, count), P)), mod(and(count, LOW), P))
+        unchecked {
+            uint256 head = Memory.load(message) >> 216;
+            uint256 bus = head >> 32;
+            count = Memory.load(e.nodesAt + 32 * (head & 0xFFFF));
+            count = G.reduce((head >> 24) & 0xFF == 0 ? count : LIFT - count);
+            uint256 width = VerificationKeys.read(k.widthsAt + bus, 1);
+            (uint256 low, uint256 high) = fingerprint(e, message + 5, width);
+            denominator = Memory.load(e.prefixesAt + 32 * bus);
+            // prefix - (low + X high); halves of the sum are below 2^141
+            assembly ("memory-safe") {
+                let d1 := sub(add(shr(128, denominator), shl(80, P)), add(shr(137, low), and(high, LOW_LANE)))
+                let d0 := sub(add(and(denominator, LOW), shl(80, P)), add(and(low, LOW_LANE), mul(7, shr(137, high))))
+                denominator := or(shl(128, mod(d1, P)), mod(d0, P))
             }
-            let acc := 0
-            message := add(message, 5)
-            for { let p := add(message, shl(1, byte(0, mload(add(widths, bus))))) } gt(p, message) {} {
-                p := sub(p, 2)
-                let node := mload(add(nodes, shl(5, shr(240, mload(p)))))
-                if and(node, LONG) { node := or(shl(128, mod(shr(128, node), P)), mod(and(node, LOW), P)) }
-                acc :=
-                    add(
-                        acc,
-                        add(
-                            mulmod(and(node, LOW), mload(powers), LANES),
-                            mulmod(shr(128, node), mload(add(powers, 32)), LANES)
-                        )
-                    )
-                powers := add(powers, 64)
-            }
-            denominator := mload(add(prefixes, shl(5, bus)))
-            denominator :=
-                or(
-                    shl(128, mod(sub(add(shr(128, denominator), shl(12, P)), shr(137, acc)), P)),
-                    mod(sub(add(and(denominator, LOW), shl(80, P)), and(acc, LOW_LANE)), P)
-                )
         }
+    }
+
+    /// Fingerprint low + X high of the fields whose nodes are named at `fields`, in two lanes each (see `Lanes`): lower and
+    /// upper halves are summed apart. The lower lane has 137 bits: room for 255 products of a half below 2^64, or for 16 of a
+    /// half below 2^69. Where a field is longer, the fields are reduced, and summed again.
+    function fingerprint(Evaluation memory e, uint256 fields, uint256 width)
+        private
+        pure
+        returns (uint256 low, uint256 high)
+    {
+        uint256 nodes = e.nodesAt;
+        // the powers lie with the highest first: those of this width are the last ones
+        uint256 weight = e.betaPowersAt - 32 * width;
+        uint256 any;
+        assembly ("memory-safe") {
+            let p := fields
+            let end := add(p, shl(1, width))
+            if and(width, 1) {
+                any := mload(add(nodes, and(shr(235, mload(p)), NODE)))
+                low := mulmod(and(any, LOW), mload(weight), LANES)
+                high := mulmod(shr(128, any), mload(weight), LANES)
+                weight := add(weight, 32)
+                p := add(p, 2)
+            }
+            for {} lt(p, end) { p := add(p, 4) } {
+                let pair := mload(p)
+                let node := mload(add(nodes, and(shr(235, pair), NODE)))
+                any := or(any, node)
+                low := add(low, mulmod(and(node, LOW), mload(weight), LANES))
+                high := add(high, mulmod(shr(128, node), mload(weight), LANES))
+                weight := add(weight, 32)
+                node := mload(add(nodes, and(shr(219, pair), NODE)))
+                any := or(any, node)
+                low := add(low, mulmod(and(node, LOW), mload(weight), LANES))
+                high := add(high, mulmod(shr(128, node), mload(weight), LANES))
+                weight := add(weight, 32)
+            }
+        }
+        if (any & (width > 16 ? LONG : LONG_OF_16) == 0) return (low, high);
+        unchecked {
+            for (uint256 p = fields; p < fields + 2 * width; p += 2) {
+                uint256 ptr = nodes + 32 * VerificationKeys.read(p, 2);
+                Memory.store(ptr, G.reduce(Memory.load(ptr)));
+            }
+        }
+        return fingerprint(e, fields, width);
     }
 
     function fold(uint256 acc, uint256 alpha, uint256 constraint) private pure returns (uint256) {

@@ -3,9 +3,11 @@ pragma solidity 0.8.37;
 
 import {GoldilocksExtension} from "./GoldilocksExtension.sol";
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Memory} from "./Memory.sol";
 
-/// @title Little-endian field elements of the wire
-/// @notice Four elements share a word. Bytes are swapped in all four at once, and all four are compared with p at once:
+/// @title Field elements of the wire
+/// @notice Four elements share a word; those of a head are little-endian, those of a query record big-endian. Bytes are
+/// swapped in all four at once, and all four are compared with p at once:
 /// x >= p iff x + 2^32 - 1 carries out of 64 bits, which the top bits of x and of (x without top bit) + 2^32 - 1 show.
 library Decoding {
     uint256 internal constant TOP = 0x8000000000000000800000000000000080000000000000008000000000000000;
@@ -24,22 +26,30 @@ library Decoding {
         }
     }
 
+    /// The masks of `swap` in memory. The optimizer would push known masks through the shifts, and repeat them; what is
+    /// read from memory it neither knows nor computes again.
+    function masks() internal pure returns (uint256 ptr) {
+        ptr = Memory.allocate(3);
+        Memory.store(ptr, ODD_1);
+        Memory.store(ptr + 32, ODD_2);
+        Memory.store(ptr + 64, ODD_4);
+    }
+
     /// Decodes `count` elements of EF from calldata to packed words in memory; rejects what is not canonical. Where the
     /// count is odd, one word behind the last is written too.
-    function extensions(uint256 from, uint256 count, uint256 to) internal pure {
+    /// @param masksAt address of `masks`
+    function extensions(uint256 from, uint256 count, uint256 to, uint256 masksAt) internal pure {
         uint256 bad;
         assembly ("memory-safe") {
-            // The optimizer would push known masks through the shifts, and repeat them: zero is unknown to it like this.
-            let zero := iszero(calldatasize())
-            let m1 := or(ODD_1, zero)
-            let m2 := or(ODD_2, zero)
-            let m4 := or(ODD_4, zero)
-            for { let end := add(to, shl(5, count)) } lt(to, end) { to := add(to, 64) } {
+            let m1 := mload(masksAt)
+            let m2 := mload(add(masksAt, 32))
+            let m4 := mload(add(masksAt, 64))
+            // what lies behind an odd last element is no part of it
+            let last := sub(add(to, shl(5, count)), shl(5, and(count, 1)))
+            let end := add(to, shl(5, count))
+            for {} lt(to, end) { to := add(to, 64) } {
                 let x := calldataload(from)
-                if iszero(lt(add(to, 32), end)) {
-                    // an odd last element: what lies behind it is no part of it
-                    x := and(x, shl(128, not(0)))
-                }
+                if eq(to, last) { x := and(x, shl(128, not(0))) }
                 x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
                 x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
                 x := or(shl(32, and(x, m4)), and(shr(32, x), m4))
@@ -62,14 +72,11 @@ library Decoding {
         if (swap(x) >> 192 >= GoldilocksExtension.P) revert IStarkErrors.Element();
     }
 
-    /// The same for the `count` <= 4 elements that start a memory word.
+    /// Rejects big-endian elements of a query record, the `count` <= 4 that start a memory word, if one is not canonical.
     function requireCanonicalWord(uint256 ptr, uint256 count) internal pure {
         uint256 bad;
         assembly ("memory-safe") {
             let x := and(mload(ptr), not(shr(shl(6, count), not(0))))
-            x := or(shl(8, and(x, ODD_1)), and(shr(8, x), ODD_1))
-            x := or(shl(16, and(x, ODD_2)), and(shr(16, x), ODD_2))
-            x := or(shl(32, and(x, ODD_4)), and(shr(32, x), ODD_4))
             bad := and(and(x, add(and(x, NOT_TOP), CARRY)), TOP)
         }
         if (bad != 0) revert IStarkErrors.Element();

@@ -144,7 +144,7 @@ library Folding {
     {
         uint256 row = r.bytesAt;
         uint256 values = r.valuesAt;
-        uint256 own = Decoding.swap(((v & LOW) << 192) | ((v >> 128) << 128));
+        uint256 own = ((v & LOW) << 192) | ((v >> 128) << 128);
         uint256 bad;
         assembly ("memory-safe") {
             let before := shl(4, position)
@@ -156,21 +156,6 @@ library Folding {
             leaf := keccak256(row, add(length, 16))
             for { let end := add(row, length) } lt(row, end) { row := add(row, 32) } {
                 let x := mload(row)
-                x :=
-                    or(
-                        shl(8, and(x, 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF)),
-                        and(shr(8, x), 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF)
-                    )
-                x :=
-                    or(
-                        shl(16, and(x, 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF)),
-                        and(shr(16, x), 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF)
-                    )
-                x :=
-                    or(
-                        shl(32, and(x, 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)),
-                        and(shr(32, x), 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF)
-                    )
                 bad :=
                     or(
                         bad,
@@ -236,16 +221,36 @@ library Folding {
         }
     }
 
-    /// Value of the final polynomial at y in F; its coefficients lie in two lanes (a1 << 137 | a0), so that a MULMOD by
-    /// p << 137 multiplies both, leaves the lower product whole and reduces the upper one; 2^9 terms do not overflow.
+    /// Value of the final polynomial at y in F; its coefficients lie in two lanes (see `Lanes`), with zeros up to a
+    /// multiple of four. Four sums for the coefficients i, i + 4, i + 8, ... share the powers of y^4; each is reduced, then
+    /// multiplied by y^i.
     function evaluate(uint256 poly, uint256 count, uint256 y) private pure returns (uint256 v) {
         assembly ("memory-safe") {
+            let y2 := mulmod(y, y, P)
+            let y4 := mulmod(y2, y2, P)
             let power := 1
-            for { let end := add(poly, shl(5, count)) } lt(poly, end) { poly := add(poly, 32) } {
+            let v1
+            let v2
+            let v3
+            for { let end := add(poly, shl(5, count)) } lt(poly, end) { poly := add(poly, 128) } {
                 v := add(v, mulmod(mload(poly), power, LANES))
-                power := mulmod(power, y, P)
+                v1 := add(v1, mulmod(mload(add(poly, 32)), power, LANES))
+                v2 := add(v2, mulmod(mload(add(poly, 64)), power, LANES))
+                v3 := add(v3, mulmod(mload(add(poly, 96)), power, LANES))
+                power := mulmod(power, y4, P)
             }
-            v := or(shl(128, mod(shr(137, v), P)), mod(and(v, LOW_LANE), P))
+            y4 := mulmod(y2, y, P)
+            let high :=
+                add(
+                    add(shr(137, v), mulmod(shr(137, v1), y, P)),
+                    add(mulmod(shr(137, v2), y2, P), mulmod(shr(137, v3), y4, P))
+                )
+            v :=
+                add(
+                    add(and(v, LOW_LANE), mulmod(and(v1, LOW_LANE), y, P)),
+                    add(mulmod(and(v2, LOW_LANE), y2, P), mulmod(and(v3, LOW_LANE), y4, P))
+                )
+            v := or(shl(128, mod(high, P)), mod(v, P))
         }
     }
 

@@ -43,6 +43,25 @@ library GoldilocksExtension {
         }
     }
 
+    /// a b + c d, for halves as in `mul`.
+    function dot(uint256 a, uint256 b, uint256 c, uint256 d) internal pure returns (uint256 r) {
+        assembly ("memory-safe") {
+            let a0 := and(a, LOW)
+            let a1 := shr(128, a)
+            let b0 := and(b, LOW)
+            let b1 := shr(128, b)
+            let c0 := and(c, LOW)
+            let c1 := shr(128, c)
+            let d0 := and(d, LOW)
+            let d1 := shr(128, d)
+            r :=
+                or(
+                    shl(128, mod(add(add(mul(a0, b1), mul(a1, b0)), add(mul(c0, d1), mul(c1, d0))), P)),
+                    mod(add(add(mul(a0, b0), mul(c0, d0)), mul(7, add(mul(a1, b1), mul(c1, d1)))), P)
+                )
+        }
+    }
+
     /// Product with an element of F.
     function scale(uint256 a, uint256 s) internal pure returns (uint256 c) {
         assembly ("memory-safe") {

@@ -76,17 +76,18 @@ library Head {
             terminals = Memory.allocate(l.terminalCount + 1);
             opened = Memory.allocate(l.openedCount + 1);
             finalPoly = Memory.allocate(k.coefficients + 1);
+            uint256 masks = Decoding.masks();
             if (k.lookupPow != 0) Decoding.requireCanonical(l.lookupWitness);
-            Decoding.extensions(l.terminals, l.terminalCount, terminals);
+            Decoding.extensions(l.terminals, l.terminalCount, terminals, masks);
             if (k.oodPow != 0) Decoding.requireCanonical(l.oodWitness);
-            Decoding.extensions(l.opened, l.openedCount, opened);
+            Decoding.extensions(l.opened, l.openedCount, opened, masks);
             if (k.batchPow != 0) Decoding.requireCanonical(l.batchWitness);
             if (k.commitPow != 0) {
                 for (uint256 r; r < k.rounds; ++r) {
                     Decoding.requireCanonical(l.rounds + r * l.roundLength + l.capLength);
                 }
             }
-            Decoding.extensions(l.finalPoly, k.coefficients, finalPoly);
+            Decoding.extensions(l.finalPoly, k.coefficients, finalPoly, masks);
             if (k.queryPow != 0) Decoding.requireCanonical(l.queryWitness);
         }
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ConstraintsAtZeta, Evaluation, Opened} from "./Constraints.sol";
 import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
 import {IStarkErrors} from "../interfaces/IStarkErrors.sol";
+import {Lanes} from "./Lanes.sol";
 import {Memory} from "./Memory.sol";
 import {Challenges} from "./Replay.sol";
 import {Shapes} from "./Shapes.sol";
@@ -12,10 +13,10 @@ import {Key, Table} from "./VerificationKey.sol";
 /// @title What is done with the opened values: the constraints (docs/proof-format.md section 5.3), the batching (5.4)
 library OpenedValues {
     uint256 private constant P = 0xFFFFFFFF00000001;
-    /// p << 137: two lanes of a sum, reduced in the upper one only (see `PublicBus.addMessages`).
+    /// p << 137: two lanes of a sum, reduced in the upper one only (see `Lanes`).
     uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
     uint256 private constant LOW_LANE = 0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF;
-    /// Two products of 128 bits for each value add up in a lane of 137 bits.
+    /// Products of 128 bits that add up in a lane of 137 bits, with some to spare.
     uint256 private constant RUN = 250;
 
     /// Constraints of every table (steps 5 to 10).
@@ -33,7 +34,8 @@ library OpenedValues {
             e.zeta = c.zeta;
             e.rootInversesAt = rootInverses;
             e.prefixesAt = prefixes;
-            e.betaPowersAt = lanesOfPowers(c.lookupBeta, k.messageWidth);
+            // the end of the list, which begins with the highest power
+            e.betaPowersAt = Lanes.powersDown(c.lookupBeta, k.messageWidth);
             e.zetaPowersAt = Memory.allocate(33);
             uint256 power = c.zeta;
             for (uint256 i; i < 33; ++i) {
@@ -70,7 +72,7 @@ library OpenedValues {
                 ptr += 2 * width;
                 terminals += 32;
             }
-            e.nodesAt = Memory.allocate(nodes + 3) + 96;
+            e.nodesAt = Memory.allocate(nodes + 4) + 127 & ~uint256(31);
             for (uint256 i; i < count; ++i) ConstraintsAtZeta.check(k, k.tables[i], e, o[i]);
         }
     }
@@ -91,14 +93,14 @@ library OpenedValues {
                     if (Shapes.columns(shape, tree) > widest) widest = Shapes.columns(shape, tree);
                 }
             }
-            uint256 powers = lanesOfPowers(lambda, widest + 1);
+            uint256 powers = Lanes.powers(lambda, widest + 1);
             for (uint256 tree; tree < Shapes.TREES; ++tree) {
                 for (uint256 i; i < k.shapes.length; ++i) {
                     uint256 shape = k.shapes[i];
                     uint256 width = Shapes.columns(shape, tree);
                     uint256 height = Shapes.height(shape);
-                    uint256 power = Memory.load(powers + 64 * width);
-                    power = (power & type(uint64).max) | ((power >> 137) << 128);
+                    uint256 power = Memory.load(powers + 32 * width);
+                    power = Lanes.pack(power);
                     for (uint256 point; point < Shapes.points(shape, tree); ++point) {
                         uint256 factor = Memory.load(factors + 32 * height);
                         uint256 ptr = sums + 64 * height + 32 * point;
@@ -111,68 +113,53 @@ library OpenedValues {
         }
     }
 
-    /// For k < count: base^k and X base^k as two lanes each (a1 << 137 | a0), 64 bytes a power.
-    function lanesOfPowers(uint256 base, uint256 count) private pure returns (uint256 powers) {
-        powers = Memory.allocate(2 * count);
-        assembly ("memory-safe") {
-            let b0 := and(base, 0xFFFFFFFFFFFFFFFF)
-            let b1 := shr(128, base)
-            let a0 := 1
-            let a1 := 0
-            for { let p := powers let end := add(powers, shl(6, count)) } lt(p, end) { p := add(p, 64) } {
-                mstore(p, or(shl(137, a1), a0))
-                mstore(add(p, 32), or(shl(137, a0), mod(mul(7, a1), P)))
-                let next := mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
-                a1 := mod(add(mul(a0, b1), mul(a1, b0)), P)
-                a0 := next
-            }
-        }
-    }
-
     /// sum of v_i base^i over `count` <= 500 packed words
     function dot(uint256 values, uint256 count, uint256 powers) private pure returns (uint256) {
         unchecked {
             if (count <= RUN) return dotRun(values, count, powers);
-            return G.add(dotRun(values, RUN, powers), dotRun(values + 32 * RUN, count - RUN, powers + 64 * RUN));
+            return G.add(dotRun(values, RUN, powers), dotRun(values + 32 * RUN, count - RUN, powers + 32 * RUN));
         }
     }
 
-    /// The same for up to RUN words: the lower lane stays below 2^137 (see `PublicBus.addMessages`).
+    /// The same for up to RUN words: the lower lanes stay below 2^137 (see `Lanes`). Lower and upper
+    /// halves are summed apart, so that each power is one word.
     function dotRun(uint256 values, uint256 count, uint256 powers) private pure returns (uint256 sum) {
         assembly ("memory-safe") {
             let end := add(values, shl(5, count))
-            if and(count, 1) {
-                end := sub(end, 32)
-                let v := mload(end)
-                let w := add(powers, shl(6, sub(count, 1)))
-                sum :=
-                    add(
-                        mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(w), LANES),
-                        mulmod(shr(128, v), mload(add(w, 32)), LANES)
-                    )
-            }
-            for {} lt(values, end) { values := add(values, 64) } {
+            let low := 0
+            let high := 0
+            for { let odd := add(values, shl(5, and(count, 3))) } lt(values, odd) { values := add(values, 32) } {
                 let v := mload(values)
-                sum :=
-                    add(
-                        sum,
-                        add(
-                            mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(powers), LANES),
-                            mulmod(shr(128, v), mload(add(powers, 32)), LANES)
-                        )
-                    )
+                let w := mload(powers)
+                low := add(low, mulmod(and(v, 0xFFFFFFFFFFFFFFFF), w, LANES))
+                high := add(high, mulmod(shr(128, v), w, LANES))
+                powers := add(powers, 32)
+            }
+            for {} lt(values, end) { values := add(values, 128) } {
+                let v := mload(values)
+                let w := mload(powers)
+                low := add(low, mulmod(and(v, 0xFFFFFFFFFFFFFFFF), w, LANES))
+                high := add(high, mulmod(shr(128, v), w, LANES))
                 v := mload(add(values, 32))
-                sum :=
-                    add(
-                        sum,
-                        add(
-                            mulmod(and(v, 0xFFFFFFFFFFFFFFFF), mload(add(powers, 64)), LANES),
-                            mulmod(shr(128, v), mload(add(powers, 96)), LANES)
-                        )
-                    )
+                w := mload(add(powers, 32))
+                low := add(low, mulmod(and(v, 0xFFFFFFFFFFFFFFFF), w, LANES))
+                high := add(high, mulmod(shr(128, v), w, LANES))
+                v := mload(add(values, 64))
+                w := mload(add(powers, 64))
+                low := add(low, mulmod(and(v, 0xFFFFFFFFFFFFFFFF), w, LANES))
+                high := add(high, mulmod(shr(128, v), w, LANES))
+                v := mload(add(values, 96))
+                w := mload(add(powers, 96))
+                low := add(low, mulmod(and(v, 0xFFFFFFFFFFFFFFFF), w, LANES))
+                high := add(high, mulmod(shr(128, v), w, LANES))
                 powers := add(powers, 128)
             }
-            sum := or(shl(128, mod(shr(137, sum), P)), mod(and(sum, LOW_LANE), P))
+            // low + X high
+            sum :=
+                or(
+                    shl(128, mod(add(shr(137, low), and(high, LOW_LANE)), P)),
+                    mod(add(and(low, LOW_LANE), mul(7, shr(137, high))), P)
+                )
         }
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Folding} from "./Folding.sol";
 import {GoldilocksExtension as G} from "./GoldilocksExtension.sol";
+import {Lanes} from "./Lanes.sol";
 import {Memory} from "./Memory.sol";
 import {Open, OpenState} from "./OpenState.sol";
 import {Shapes} from "./Shapes.sol";
@@ -37,8 +38,6 @@ struct Plan {
 
 /// @title What the records of a call share, worked out once
 library Plans {
-    uint256 private constant P = 0xFFFFFFFF00000001;
-
     /// Builds the plan of a call.
     ///
     /// treesAt: per tree: number of groups; per group, tallest first: height, bytes of the leaf, number of blocks; per block
@@ -57,12 +56,13 @@ library Plans {
             planPowers(o, plan);
             planTrees(o, plan);
             uint256 from = planHeights(o, plan);
-            plan.finalPolyAt = Memory.allocate(o.coefficients);
+            plan.finalPolyAt = Memory.allocate(o.coefficients + 3);
             for (uint256 i; i < o.coefficients; ++i) {
                 uint256 coefficient = OpenState.extensionAt(from + 16 * i);
                 coefficient = ((coefficient >> 128) << 137) | (coefficient & type(uint64).max);
                 Memory.store(plan.finalPolyAt + 32 * i, coefficient);
             }
+            for (uint256 i; i < 3; ++i) Memory.store(plan.finalPolyAt + 32 * (o.coefficients + i), 0);
             plan.foldingAt = Folding.prepare(o, plan.rootsAt, plan.finalPolyAt);
             plan.recordAt = Memory.allocate((o.recordLength + 63) / 32);
         }
@@ -79,20 +79,8 @@ library Plans {
                 }
             }
             uint256 lambda = OpenState.extensionAt(o.extensionsFrom);
-            uint256 ptr = Memory.allocate(widest + 4);
-            plan.lanesAt = ptr;
-            assembly ("memory-safe") {
-                let b0 := and(lambda, 0xFFFFFFFFFFFFFFFF)
-                let b1 := shr(128, lambda)
-                let a0 := 1
-                let a1 := 0
-                for { let end := add(ptr, shl(5, widest)) } iszero(gt(ptr, end)) { ptr := add(ptr, 32) } {
-                    mstore(ptr, or(shl(137, a1), a0))
-                    let next := mod(add(mul(a0, b0), mul(7, mul(a1, b1))), P)
-                    a1 := mod(add(mul(a0, b1), mul(a1, b0)), P)
-                    a0 := next
-                }
-            }
+            // the last columns are summed by whole words of four
+            plan.lanesAt = Lanes.powers(lambda, widest + 4);
         }
     }
 
@@ -114,7 +102,7 @@ library Plans {
                     uint256 ptr = factors + 32 * Shapes.height(shape);
                     uint256 factor = Memory.load(ptr);
                     uint256 power = Memory.load(plan.lanesAt + 32 * Shapes.columns(shape, tree));
-                    power = (power & type(uint64).max) | ((power >> 137) << 128);
+                    power = Lanes.pack(power);
                     Memory.store(blocks + 64 * i, factor);
                     factor = G.mul(factor, power);
                     Memory.store(blocks + 64 * i + 32, points == 2 ? factor : 0);

@@ -10,29 +10,19 @@ library RowSums {
     /// p << 137: two lanes of a sum, reduced in the upper one only.
     uint256 private constant LANES = 0x1FFFFFFFE000000020000000000000000000000000000000000;
     // As in Decoding: assembly takes no constants of another library.
-    uint256 private constant ODD_1 = 0x00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF;
-    uint256 private constant ODD_2 = 0x0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF0000FFFF;
-    uint256 private constant ODD_4 = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
     uint256 private constant NOT_TOP = 0x7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF7FFFFFFFFFFFFFFF;
     uint256 private constant CARRY = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
 
     /// sum of lambda^k row_k over `count` elements at `p`. Two lanes in a word: one MULMOD by p << 137 multiplies both,
     /// leaves the lower product (128 bits) whole and reduces the upper one; up to 512 columns add up without a carry.
     /// Eight columns a turn: the loop would else cost as much as a column.
+    /// @param lanes powers of lambda as two lanes each (see `Lanes`), up to three more than columns
     function sum(uint256 p, uint256 count, uint256 lanes) internal pure returns (uint256 total) {
         uint256 bad;
         assembly ("memory-safe") {
-            // The optimizer would push known masks through the shifts, and repeat them: zero is unknown to it like this.
-            let zero := iszero(calldatasize())
-            let m1 := or(ODD_1, zero)
-            let m2 := or(ODD_2, zero)
-            let m4 := or(ODD_4, zero)
             let acc := 0
             for { let end := add(p, shl(3, and(count, not(7)))) } lt(p, end) { p := add(p, 64) } {
                 let x := mload(p)
-                x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
-                x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
-                x := or(shl(32, and(x, m4)), and(shr(32, x), m4))
                 bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                 acc :=
                     add(
@@ -49,9 +39,6 @@ library RowSums {
                         acc
                     )
                 x := mload(add(p, 32))
-                x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
-                x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
-                x := or(shl(32, and(x, m4)), and(shr(32, x), m4))
                 bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                 acc :=
                     add(
@@ -78,9 +65,6 @@ library RowSums {
                     x := and(x, not(shr(shl(6, count), not(0))))
                     count := 0
                 }
-                x := or(shl(8, and(x, m1)), and(shr(8, x), m1))
-                x := or(shl(16, and(x, m2)), and(shr(16, x), m2))
-                x := or(shl(32, and(x, m4)), and(shr(32, x), m4))
                 bad := or(bad, and(x, add(and(x, NOT_TOP), CARRY)))
                 acc :=
                     add(

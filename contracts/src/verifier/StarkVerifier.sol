@@ -13,13 +13,13 @@ import {Key, VerificationKeys} from "./VerificationKey.sol";
 
 /// @title Generic verifier of hiding batch STARKs; see IStarkVerifier and docs/proof-format.md
 contract StarkVerifier is IStarkVerifier {
-    /// Checks the query records.
-    StarkQueries public immutable queries;
+    /// @inheritdoc IStarkVerifier
+    address public immutable recordChecker;
 
     mapping(bytes32 vkHash => address[]) private _parts;
 
     constructor(StarkQueries queries_) {
-        queries = queries_;
+        recordChecker = address(queries_);
     }
 
     /// @inheritdoc IStarkVerifier
@@ -73,7 +73,7 @@ contract StarkVerifier is IStarkVerifier {
 
     /// @inheritdoc IStarkVerifier
     function checkQueries(bytes calldata, uint256, bytes calldata) external view returns (uint256) {
-        address target = address(queries);
+        address target = recordChecker;
         assembly ("memory-safe") {
             // the same selector and arguments: the call is passed on as it is, and so is what comes back
             let data := mload(0x40)

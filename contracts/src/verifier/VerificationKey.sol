@@ -59,7 +59,7 @@ struct Key {
 /// @dev A key is trusted: its hash names it, and the caller chose the hash. So the parser checks the version, the limits
 /// of this implementation and that the bytes end where they should, and nothing that a wrong key would do only to itself.
 library VerificationKeys {
-    uint256 private constant MAGIC = 0x53425632; // "SBV2"
+    uint256 private constant MAGIC = 0x53425633; // "SBV3"
     uint256 private constant TAPE_MAGIC = 0x53425431; // "SBT1"
     /// The lanes in which rows are summed hold this many columns (see `RowSums`).
     uint256 private constant MAX_WIDTH = 500;

@@ -1,7 +1,8 @@
 //! One AIR for every table: it interprets the table's tape.
 //!
-//! The tape (SSA) becomes a program over few slots, allocated by last use. Columns are read in place, constants are
-//! folded into the operation, and asserts run as soon as their node is known, so that values stay in cache.
+//! The tape (SSA) becomes a program over few slots, allocated by last use. Its order is the verifier's (kind by kind);
+//! here operations run assert by assert. Columns are read in place, constants are folded into the operation, and asserts
+//! run as soon as their node is known, so that values stay in cache.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use p3_air::{Air, BaseAir, WindowAccess};
 use p3_field::{Field, PrimeCharacteristicRing};
 use p3_lookup::{Count, InteractionBuilder};
 
-use crate::tape::{Op, Table, needed};
+use crate::tape::{Message, Op, Table};
 
 #[derive(Clone, Copy, Debug)]
 enum Operand {
@@ -75,13 +76,54 @@ fn roots(table: &Table) -> impl Iterator<Item = u16> {
     table.asserts.iter().chain(of_messages).copied()
 }
 
-fn compile(table: &Table) -> Program {
-    let n = table.ops.len();
-    // Nodes of derived columns alone stay in the tape for the witness; the constraints do not need them.
-    let mut used = vec![false; n];
-    for node in needed(&table.ops, roots(table)) {
-        used[usize::from(node)] = true;
+/// The same table with its operations in the order in which asserts, then messages, need them. Nodes of derived columns
+/// alone are left out: they are for the witness.
+fn depth_first(table: &Table) -> Table {
+    let mut place: Vec<Option<u16>> = vec![None; table.ops.len()];
+    let mut ops = Vec::with_capacity(table.ops.len());
+    for root in roots(table) {
+        let mut open = vec![root];
+        while let Some(&node) = open.last() {
+            let op = table.ops[usize::from(node)];
+            let mut placed = |operand: u16| {
+                let found = place[usize::from(operand)];
+                if found.is_none() {
+                    open.push(operand);
+                }
+                found
+            };
+            let op = match op {
+                Op::Add(a, b) => placed(a).and_then(|a| Some(Op::Add(a, placed(b)?))),
+                Op::Sub(a, b) => placed(a).and_then(|a| Some(Op::Sub(a, placed(b)?))),
+                Op::Mul(a, b) => placed(a).and_then(|a| Some(Op::Mul(a, placed(b)?))),
+                leaf => Some(leaf),
+            };
+            let Some(op) = op else { continue };
+            open.pop();
+            if place[usize::from(node)].is_none() {
+                place[usize::from(node)] = Some(ops.len() as u16);
+                ops.push(op);
+            }
+        }
     }
+    // Every root was placed.
+    let at = |node: &u16| place[usize::from(*node)].unwrap_or_default();
+    let messages = table.messages.iter().map(|m| Message {
+        count: at(&m.count),
+        fields: m.fields.iter().map(at).collect(),
+        ..*m
+    });
+    Table {
+        width: table.width,
+        asserts: table.asserts.iter().map(at).collect(),
+        messages: messages.collect(),
+        ops,
+    }
+}
+
+fn compile(table: &Table) -> Program {
+    let table = &depth_first(table);
+    let n = table.ops.len();
     let mut live = vec![false; n];
     let mut last_use: Vec<usize> = (0..n).collect();
     for message in &table.messages {
@@ -90,7 +132,7 @@ fn compile(table: &Table) -> Program {
         }
     }
     for (i, op) in table.ops.iter().enumerate() {
-        if let (true, Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b)) = (used[i], *op) {
+        if let Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) = *op {
             last_use[usize::from(a)] = i;
             last_use[usize::from(b)] = i;
         }
@@ -105,7 +147,7 @@ fn compile(table: &Table) -> Program {
     }
     let mut expires: Vec<Vec<usize>> = vec![Vec::new(); n];
     for i in 0..n {
-        if used[i] && !live[i] {
+        if !live[i] {
             expires[last_use[i]].push(i);
         }
     }
@@ -125,7 +167,6 @@ fn compile(table: &Table) -> Program {
             Op::First => Operand::First,
             Op::Last => Operand::Last,
             Op::Transition => Operand::Transition,
-            Op::Add(..) | Op::Sub(..) | Op::Mul(..) if !used[i] => Operand::Const(0),
             Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) => {
                 let (x, y) = (operands[usize::from(a)], operands[usize::from(b)]);
                 // Slots freed only after this instruction: destination and sources differ.

@@ -12,6 +12,7 @@ mod mmcs;
 mod params;
 mod progress;
 mod prove;
+mod rows;
 mod security;
 mod shape;
 mod signing;

@@ -13,17 +13,17 @@ use p3_matrix::dense::RowMajorMatrix;
 use p3_matrix::stack::HorizontalPair;
 use p3_matrix::{Dimensions, Matrix};
 use p3_merkle_tree::{MerkleTree, MerkleTreeError, MerkleTreeMmcs};
-use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap, SerializingHasher};
+use p3_symmetric::{CompressionFunctionFromHasher, MerkleCap};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::blinding::{Part, draw};
+use crate::rows::RowHash;
 
 pub type Val = Goldilocks;
-pub type FieldHash = SerializingHasher<Keccak256Hash>;
 pub type Compress = CompressionFunctionFromHasher<Keccak256Hash, 2, 32>;
 pub type Digest = [u8; 32];
-type Inner = MerkleTreeMmcs<Val, u8, FieldHash, Compress, 2, 32>;
+type Inner = MerkleTreeMmcs<Val, u8, RowHash, Compress, 2, 32>;
 
 /// Salt elements per leaf group: 128 bits.
 pub const SALT: usize = 2;
@@ -39,9 +39,8 @@ pub struct SaltedMmcs {
 
 impl SaltedMmcs {
     pub fn new(cap_height: usize, rng: StdRng) -> Self {
-        let hash = Keccak256Hash {};
         Self {
-            inner: Inner::new(FieldHash::new(hash), Compress::new(hash), cap_height),
+            inner: Inner::new(RowHash, Compress::new(Keccak256Hash {}), cap_height),
             rng: Mutex::new(rng),
         }
     }

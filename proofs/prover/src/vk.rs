@@ -139,8 +139,8 @@ impl Setup {
     pub fn parse(vk: &[u8]) -> Result<Self, SetupError> {
         let fail = SetupError::Encoding;
         let head = vk.get(..16).ok_or(fail("truncated"))?;
-        if &head[..4] != b"SBV2" {
-            return Err(fail("the first bytes are not SBV2"));
+        if &head[..4] != b"SBV3" {
+            return Err(fail("the first bytes are not SBV3"));
         }
         let mut params = [0; 10];
         params.copy_from_slice(&head[4..14]);
@@ -247,7 +247,7 @@ impl Setup {
 
     fn encode(&self, tape: &[u8]) -> Result<Vec<u8>, SetupError> {
         let byte = |v: usize| u8::try_from(v).map_err(|_| SetupError::Encoding("a count exceeds 255"));
-        let mut out = b"SBV2".to_vec();
+        let mut out = b"SBV3".to_vec();
         out.extend(self.params.to_array());
         out.push(byte(self.log_max)?);
         out.push(byte(self.log_arities.len())?);

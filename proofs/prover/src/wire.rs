@@ -9,12 +9,14 @@ use crate::mmcs::{Digest, Path, SALT, Val};
 use crate::prove::{Challenge, Proof};
 use crate::vk::Setup;
 
-struct Writer(Vec<u8>);
+/// Elements of the head are little-endian, as the transcript absorbs them; those of the records are big-endian, as rows
+/// are hashed.
+struct Writer(Vec<u8>, fn(u64) -> [u8; 8]);
 
 impl Writer {
     fn base(&mut self, values: &[Val]) {
         for value in values {
-            self.0.extend_from_slice(&value.as_canonical_u64().to_le_bytes());
+            self.0.extend_from_slice(&self.1(value.as_canonical_u64()));
         }
     }
     fn extension(&mut self, values: &[Challenge]) {
@@ -92,12 +94,13 @@ fn tree_log_heights(setup: &Setup) -> [Vec<usize>; 3] {
 
 /// Encode a proof; fails only if the proof's shape is not the setup's.
 pub fn encode(setup: &Setup, proof: &Proof) -> Result<Vec<u8>, String> {
-    let mut w = Writer(Vec::new());
+    let mut w = Writer(Vec::new(), u64::to_le_bytes);
     encode_head(setup, proof, &mut w)?;
     let (head, record) = lengths(setup);
     if w.0.len() != head {
         return Err(format!("head of {} bytes where {head} are expected", w.0.len()));
     }
+    w.1 = u64::to_be_bytes;
     let fri = &proof.opening_proof;
     let heights = tree_log_heights(setup);
     if fri.input_openings.len() != heights.len() {

@@ -22,7 +22,7 @@ CONTEXT = bytes(range(32))
 @cache
 def key(heights: tuple[int, ...] = HEIGHTS) -> bytes:
     """The verification key of the statement in given heights."""
-    return _native.setup(clearing_program().tape, list(heights), asdict(PROOF))
+    return _native.setup(clearing_program().key_tape, list(heights), asdict(PROOF))
 
 
 def prove(traces: list[npt.NDArray[np.uint64]], heights: tuple[int, ...] = HEIGHTS) -> bytes:

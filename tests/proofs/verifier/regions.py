@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from proofs.verifier.vk import VerificationKey
 
 
 @dataclass(frozen=True)
 class Region:
-    """Bytes ``start .. start + size`` of the proof; ``kind`` is digest or element, ``name`` says whose."""
+    """Bytes ``start .. start + size`` of the proof; ``kind`` is digest or element, ``name`` says whose,
+    ``order`` is that of an element's bytes."""
 
     name: str
     kind: str
     start: int
     size: int
+    order: Literal["little", "big"]
 
 
 def regions(vk: VerificationKey) -> list[Region]:
     """Every field of the proof, in order and without gaps."""
     found: list[Region] = []
     position = 0
-    for name, kind, size in _fields(vk):
-        found.append(Region(name, kind, position, size))
+    for name, kind, size in _head_fields(vk):
+        found.append(Region(name, kind, position, size, "little"))
         position += size
+    for number in range(vk.num_queries):
+        for name, kind, size in _query_fields(vk, number):
+            found.append(Region(name, kind, position, size, "big"))
+            position += size
     return found
 
 
-def _fields(vk: VerificationKey) -> Iterator[tuple[str, str, int]]:
+def _head_fields(vk: VerificationKey) -> Iterator[tuple[str, str, int]]:
     cap = 32 * 2**vk.cap_height
     with_lookups = [t for t in vk.tables if t.lookups]
     yield "main cap", "digest", cap
@@ -60,8 +67,6 @@ def _fields(vk: VerificationKey) -> Iterator[tuple[str, str, int]]:
     yield "final poly", "element", 16 * _final_coefficients(vk)
     if vk.grinding.query:
         yield "query witness", "element", 8
-    for q in range(vk.num_queries):
-        yield from _query_fields(vk, q)
 
 
 def _final_coefficients(vk: VerificationKey) -> int:

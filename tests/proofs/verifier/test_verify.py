@@ -183,9 +183,9 @@ def test_every_element_must_be_canonical(tiny: Example) -> None:
         if region.kind != "element":
             continue
         for start in range(region.start, region.start + region.size, 8):
-            value = int.from_bytes(tiny.proof[start : start + 8], "little")
+            value = int.from_bytes(tiny.proof[start : start + 8], region.order)
             alias = value + P if value + P < 2**64 else P
-            proof = tiny.proof[:start] + alias.to_bytes(8, "little") + tiny.proof[start + 8 :]
+            proof = tiny.proof[:start] + alias.to_bytes(8, region.order) + tiny.proof[start + 8 :]
             assert _reason(partial(_run, tiny, proof=proof)) is Reason.ELEMENT, region
             tried += 1
     assert tried > 400

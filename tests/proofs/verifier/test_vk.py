@@ -31,7 +31,7 @@ def _table(width: int, reads_next: bool, messages: tuple[tuple[int, int, int], .
 class Key:
     """A key to encode: three tables of heights 2^5, 2^7, 2^5, the last without messages; bus 1 is unused."""
 
-    magic: bytes = b"SBV2"
+    magic: bytes = b"SBV3"
     parameters: tuple[int, ...] = (3, 2, 1, 3, 2)
     grinding: tuple[int, ...] = (0, 1, 2, 3, 4)
     log_domain: int = 10
@@ -177,7 +177,7 @@ def test_truncated_and_extended_keys_are_rejected() -> None:
         parse_verification_key(data + b"\0")
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"SBV2" + tail))
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"SBV3" + tail))
 def test_random_bytes_raise_nothing_else(data: bytes) -> None:
     with suppress(ProofRejected):
         parse_verification_key(data)

@@ -11,11 +11,24 @@ pub const EXTENSION: usize = 16;
 pub struct Cursor<'a> {
     rest: &'a [u8],
     reason: Reason,
+    element: fn([u8; ELEMENT]) -> u64,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8], reason: Reason) -> Self {
-        Self { rest: bytes, reason }
+        Self {
+            rest: bytes,
+            reason,
+            element: u64::from_le_bytes,
+        }
+    }
+
+    /// The same with big-endian field elements: a query record.
+    pub fn of_record(bytes: &'a [u8], reason: Reason) -> Self {
+        Self {
+            element: u64::from_be_bytes,
+            ..Self::new(bytes, reason)
+        }
     }
 
     pub fn take(&mut self, count: usize) -> Checked<&'a [u8]> {
@@ -73,14 +86,14 @@ impl<'a> Cursor<'a> {
 
     /// A field element of the proof.
     pub fn element(&mut self) -> Checked<u64> {
-        let value = u64::from_le_bytes(self.array()?);
+        let value = (self.element)(self.array()?);
         require(value < P, Reason::Element, "an element is not below p")?;
         Ok(value)
     }
 
     pub fn elements(&mut self, count: usize) -> Checked<Vec<u64>> {
         let raw = self.take(count.saturating_mul(ELEMENT))?;
-        let mut inner = Cursor::new(raw, self.reason);
+        let mut inner = Cursor { rest: raw, ..*self };
         (0..count).map(|_| inner.element()).collect()
     }
 
@@ -92,7 +105,7 @@ impl<'a> Cursor<'a> {
 
     pub fn extensions(&mut self, count: usize) -> Checked<Vec<Extension>> {
         let raw = self.take(count.saturating_mul(EXTENSION))?;
-        let mut inner = Cursor::new(raw, self.reason);
+        let mut inner = Cursor { rest: raw, ..*self };
         (0..count).map(|_| inner.extension()).collect()
     }
 

@@ -74,7 +74,7 @@ fn fits(holds: bool, detail: &'static str) -> Checked<()> {
 impl<'a> Key<'a> {
     pub fn parse(bytes: &'a [u8]) -> Checked<Self> {
         let mut cursor = Cursor::new(bytes, Reason::Vk);
-        fits(cursor.take(4)? == b"SBV2", "the key's magic")?;
+        fits(cursor.take(4)? == b"SBV3", "the key's magic")?;
         let log_blowup = cursor.below(TWO_ADICITY, "log blowup")?;
         let queries = u32::from(cursor.u8()?);
         let cap_height = cursor.below(TWO_ADICITY, "cap height")?;

@@ -31,7 +31,7 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     fn parse(key: &Key<'_>, record: &'a [u8]) -> Checked<Self> {
-        let mut cursor = Cursor::new(record, Reason::Length);
+        let mut cursor = Cursor::of_record(record, Reason::Length);
         let mut trees = Vec::with_capacity(key.trees.len());
         for tree in &key.trees {
             let (mut rows, mut leaves) = (Vec::new(), Vec::new());
@@ -180,7 +180,8 @@ fn fold(
 fn row_opens(row: &[Extension], opening: &RoundOpening<'_>, cap: &[u8], index: u64) -> bool {
     let mut leaf = Vec::with_capacity(row.len().saturating_add(1).saturating_mul(EXTENSION));
     for value in row {
-        leaf.extend_from_slice(&value.bytes());
+        leaf.extend_from_slice(&value.a.to_be_bytes());
+        leaf.extend_from_slice(&value.b.to_be_bytes());
     }
     leaf.extend_from_slice(opening.salt);
     let mut digest = keccak(&[&leaf]);
