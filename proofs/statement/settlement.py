@@ -125,9 +125,10 @@ def prove(witness: Witness) -> bytes:
     Draws the blinding of the traces afresh, so that a witness may be proven again.
     """
     statement = witness.statement
-    layouts = [layout.native for layout in blinded_again(clearing_program(), witness.layouts)]
-    derived = derived_columns(clearing_program().derived)
-    return _native.prove_laid_out(verification_key(statement.tier), statement.context, derived, layouts)
+    program = clearing_program()
+    layouts = [layout.native for layout in blinded_again(program, witness.layouts)]
+    derived = derived_columns(program.derived)
+    return _native.prove_laid_out(verification_key(statement.tier), statement.context, program.tape, derived, layouts)
 
 
 def verify_statement(statement: Statement, proof: bytes) -> Verified:

@@ -299,7 +299,7 @@ def test_laid_out_traces_are_proven() -> None:
     assert made[:, 1].tolist() == [9] + [16] * 63
     assert made[:, 2].tolist() == [7] + [9] * 61 + [5, 6]
     whole = [([(0, 0, trace)], len(trace), len(trace)) for trace in traces]
-    verify(VK, CONTEXT, MESSAGES, _native.prove_laid_out(VK, CONTEXT, [], whole))
+    verify(VK, CONTEXT, MESSAGES, _native.prove_laid_out(VK, CONTEXT, TAPE, [], whole))
     (sent,) = _native.sent(TAPE, [], 0, whole[0], [tiny.SQUARES])
     assert sent.tolist() == prover_api.messages(TAPE, 0, traces[0], tiny.SQUARES, tiny.SEND).tolist()
 

@@ -309,12 +309,14 @@ fn sent<'py>(
         .collect()
 }
 
-/// As `prove`, with traces that are laid out here, all heights being those of the key.
+/// As `prove`, with traces that are laid out here, all heights being those of the key. `tape` is the program in the order of
+/// its source, to which `derived` refers: the key's own tape is ordered otherwise.
 #[pyfunction]
 fn prove_laid_out<'py>(
     py: Python<'py>,
     vk: &[u8],
     context: [u8; 32],
+    tape: &[u8],
     derived: Vec<DerivedOf>,
     layouts: Vec<LayoutOf<'py>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
@@ -325,8 +327,9 @@ fn prove_laid_out<'py>(
         .collect::<PyResult<Vec<_>>>()?;
     let proof = py.detach(|| -> Result<_, PyErr> {
         let setup = Setup::parse(vk)?;
+        let tape = Tape::parse(tape)?;
         let write = |(index, layout)| {
-            let table = witness::table(&setup.tape, index)?;
+            let table = witness::table(&tape, index)?;
             witness::lay_out(index, table, &derived_of(&derived, index), layout)
         };
         let traces = progress::writing(|| {
