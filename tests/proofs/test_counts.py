@@ -26,7 +26,7 @@ REASONS = {
     "entries.last": "another number would stand at position 0, and positions start at 1",
     "entries.pair": "1 where a bundle starts, alternates while it goes on, 0 on rows that are not real",
     "entries.cover": "one for the bundle, which starts with the message of its row in the bundles, where it is a flag",
-    "entries.group_start": "1 where a bundle starts or a group ended before, on real rows: `real.next` less what goes on",
+    "entries.group_start": "1 where a bundle starts or a group ended, on real rows: `real.next` less what goes on",
     "cells.changed": "derived: a kind of slot, one flag of two, times whether the value differs",
     "nodes.key": "it makes the message's tag too: any other number of times, it is another message (see the table)",
     "nodes.root": "a root says of itself what is true, however often",
