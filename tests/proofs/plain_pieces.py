@@ -66,7 +66,13 @@ def value_at(polynomial: Polynomial, point: Extension) -> Extension:
 
 
 def encoded(values: Sequence[Extension]) -> bytes:
+    """As the head and the transcript hold them."""
     return b"".join(v.to_bytes(8, "little") for value in values for v in (value.a, value.b))
+
+
+def recorded(values: Sequence[Extension]) -> bytes:
+    """As leaves and query records hold them."""
+    return b"".join(v.to_bytes(8, "big") for value in values for v in (value.a, value.b))
 
 
 class Commitment:
@@ -75,7 +81,7 @@ class Commitment:
     def __init__(self, rows: dict[int, list[bytes]], cap_height: int, rng: random.Random) -> None:
         self.heights = sorted(rows, reverse=True)
         self.leaves = {
-            height: [row + b"".join(rng.randrange(P).to_bytes(8, "little") for _ in range(SALT)) for row in group]
+            height: [row + b"".join(rng.randrange(P).to_bytes(8, "big") for _ in range(SALT)) for row in group]
             for height, group in rows.items()
         }
         level = [keccak256(leaf) for leaf in self.leaves[self.heights[0]]]

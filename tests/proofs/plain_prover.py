@@ -26,7 +26,7 @@ from proofs.verifier.verify import NO_RANDOMIZATION
 from proofs.verifier.vk import NO_TABLE, SALT, Matrix, VerificationKey, parse_verification_key
 from proofs.verifier.wire import EXTENSION
 
-from .plain_pieces import Commitment, Polynomial, encoded, interpolated, masked, value_at, values_on
+from .plain_pieces import Commitment, Polynomial, encoded, interpolated, masked, recorded, value_at, values_on
 
 Trace = npt.NDArray[np.uint64]
 Word = list[Extension]
@@ -136,7 +136,7 @@ class PlainProver:
             out += tree.opened(index >> self.key.log_domain - tree.heights[0])
         for (tree, word), arity in zip(self.rounds, self.key.rounds, strict=True):
             first = index >> arity << arity
-            out += encoded([v for i, v in enumerate(word[first : first + (1 << arity)], first) if i != index])
+            out += recorded([v for i, v in enumerate(word[first : first + (1 << arity)], first) if i != index])
             index >>= arity
             out += tree.leaves[tree.heights[0]][index][-8 * SALT :] + tree.path(index)
         return out
@@ -160,7 +160,7 @@ class PlainProver:
             group = rows.setdefault(height, [b""] * (1 << height))
             for i in range(1 << height):
                 place = reverse_bits(i, height)
-                group[i] += b"".join(column[place].to_bytes(8, "little") for column in columns)
+                group[i] += b"".join(column[place].to_bytes(8, "big") for column in columns)
         return Commitment(rows, self.key.cap_height, self.rng)
 
     def _permutation(self, number: int, buses: BusChallenges[Extension]) -> list[Polynomial]:
@@ -315,7 +315,7 @@ class PlainProver:
             word = self.committed_word(number, word)
             cuts = pairwise(range(0, len(word) + 1, 1 << arity))
             rows = [word[first:end] for first, end in cuts]
-            tree = Commitment({log_rows: [encoded(row) for row in rows]}, key.cap_height, self.rng)
+            tree = Commitment({log_rows: [recorded(row) for row in rows]}, key.cap_height, self.rng)
             rounds.append((tree, word))
             transcript.observe(tree.cap)
             beta = transcript.sample(FAST)
