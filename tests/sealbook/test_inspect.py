@@ -232,4 +232,4 @@ def test_a_call_through_another_contract_is_said(
     stored = venue.chain._transactions[digest]
     monkeypatch.setitem(venue.chain._transactions, digest, {**stored, "to": "0x" + "11" * 20})
     assert main(venue.arguments("epoch", "0")) == 2
-    assert capsys.readouterr().err.endswith("its input is not the contract's\n")
+    assert capsys.readouterr().err.endswith(f"calls 0x{'11' * 20}, not the Exchange\n")

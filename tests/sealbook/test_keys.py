@@ -36,7 +36,7 @@ def test_offline_it_has_every_tier_of_both_programs(capsys: pytest.CaptureFixtur
 def test_the_shape_is_the_programs() -> None:
     row = key_object(PROGRAMS["clearing"], 0)
     program = clearing_program()
-    assert row["tape_hash"] == "0x" + keccak(program.tape).hex()
+    assert row["tape_hash"] == "0x" + keccak(program.key_tape).hex()
     for shown, matrix, log_height in zip(row["tables"], program.matrices, TIERS[0].log_heights, strict=True):
         assert shown["matrix"] == matrix.name
         assert shown["width"] == len(matrix.columns)

@@ -15,6 +15,7 @@ def test_public_names() -> None:
     assert sorted(proofs.verifier.__all__) == [
         "ProofRejected",
         "PublicMessage",
+        "RUN",
         "Reason",
         "Verified",
         "unpack_messages",
