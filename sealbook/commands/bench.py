@@ -224,7 +224,7 @@ def _print(args: argparse.Namespace, figures: dict[str, Any]) -> None:
             continue
         unit = next((unit for end, unit in _UNITS.items() if ("_" + name).endswith(end)), "")
         text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-        console.print(f"  {name.removesuffix('_bytes'):<24}{text} {unit}", highlight=False)
+        console.print(f"  {name.removesuffix('_bytes'):<26} {text} {unit}", highlight=False)
     for line in curves:
         console.print(line, highlight=False, markup=False)
 
@@ -233,7 +233,7 @@ def _print_epochs(console: Console, figures: dict[str, Any]) -> None:
     from ..bench.epochs import rows_of
 
     headings, cells = rows_of(figures)
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in cells:
