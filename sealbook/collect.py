@@ -167,24 +167,20 @@ class _Collector:
             raise InspectError("HeadChecked", f"no such event opened settlement {settled.id.hex()}")
         return found[-1]
 
-    def _keep(self, digest: bytes, step: Step) -> bytes:
-        """Note the transaction once; gives its input."""
+    def _keep(self, digest: bytes, step: Step) -> None:
+        """Note the transaction once."""
+        if digest in self.transactions:
+            return
         transaction: Any = self.w3.eth.get_transaction(Web3.to_hex(digest))
-        data = bytes(transaction["input"])
-        if digest not in self.transactions:
-            receipt = self.w3.eth.get_transaction_receipt(Web3.to_hex(digest))
-            self.transactions[digest] = TransactionFacts(
-                step, hexed(digest), int(receipt["blockNumber"]), int(receipt["gasUsed"]), len(data)
-            )
-        return data
+        receipt = self.w3.eth.get_transaction_receipt(Web3.to_hex(digest))
+        self.transactions[digest] = TransactionFacts(
+            step, hexed(digest), int(receipt["blockNumber"]), int(receipt["gasUsed"]), len(bytes(transaction["input"]))
+        )
 
     def _input(self, digest: bytes, step: Step) -> bytes:
-        """The input of a transaction that calls the contract directly."""
-        data = self._keep(digest, step)
-        target = self.w3.eth.get_transaction(Web3.to_hex(digest))["to"]
-        if str(target).lower() != self.exchange.address.lower():
-            raise InspectError("to", f"transaction {hexed(digest)} calls {target}: its input is not the contract's")
-        return data
+        """The input of a transaction that calls the contract directly, noted."""
+        self._keep(digest, step)
+        return self.exchange.input(digest)
 
     def _queries(self, key: bytes, head: HeadChecked, epoch: Epoch) -> bytes:
         """The proof's query records in order, from all transactions that checked some."""
