@@ -6,7 +6,7 @@ and a verifier must reject the result. Use :func:`check` first where a clear mes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import index
 from types import MappingProxyType
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from commitments import _native
 
+from .layout import derived_columns
 from .params import PROOF
 from .tape import DerivedColumn
 from .verifier import ProofRejected, PublicMessage, Reason
@@ -141,12 +142,11 @@ def security(vk: bytes) -> dict[str, dict[str, float]]:
         raise _typed(error) from None
 
 
-def fill(tape: bytes, derived: Iterable[DerivedColumn], table: int, inputs: Trace) -> Trace:
+def fill(tape: bytes, derived: Sequence[DerivedColumn], table: int, inputs: Trace) -> Trace:
     """A copy of ``inputs`` (full width) with the table's derived columns computed."""
-    rows = [(d.matrix, d.column, d.node, int(d.inverse)) for d in derived]
     parts = [(0, 0, np.ascontiguousarray(inputs))]
     try:
-        return _native.lay_out(tape, rows, table, (parts, len(inputs), len(inputs)))
+        return _native.lay_out(tape, derived_columns(derived), table, (parts, len(inputs), len(inputs)))
     except _native.ProofError as error:
         raise _typed(error) from None
 
